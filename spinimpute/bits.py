@@ -1,0 +1,72 @@
+"""Bit-packed haplotypes and the word operations that the compiled kernels share.
+
+A packed haplotype is a row of little-endian 64-bit words: variant v is bit v % 64 of word v // 64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+WORD = 64
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def leading_zeros(typingctx: Any, word: Any) -> Any:
+    """Count the leading zero bits of a uint64 (64 for zero)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def trailing_zeros(typingctx: Any, word: Any) -> Any:
+    """Count the trailing zero bits of a uint64 (64 for zero)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def popcount(typingctx: Any, word: Any) -> Any:
+    """Count the set bits of a uint64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _pack(carries: NDArray[np.uint8], words: NDArray[np.uint64]) -> None:
+    for v in range(carries.shape[0]):
+        word, bit = v // 64, np.uint64(v % 64)
+        for n in range(carries.shape[1]):
+            words[word, n] |= np.uint64(carries[v, n]) << bit
+
+
+def n_words(n_variants: int) -> int:
+    """Return how many 64-bit words hold n_variants bits."""
+    return -(-n_variants // WORD)
+
+
+def pack(carries: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Pack a (V, N) matrix of 0 and 1 into (N, ceil(V / 64)) words, one haplotype a row."""
+    words = np.zeros((n_words(carries.shape[0]), carries.shape[1]), np.uint64)
+    _pack(np.ascontiguousarray(carries), words)
+    return np.ascontiguousarray(words.T)
+
+
+def unpack(words: NDArray[np.uint64], n_variants: int) -> NDArray[np.uint8]:
+    """Undo `pack`: (N, W) words to a (V, N) matrix of 0 and 1."""
+    bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
+    return np.ascontiguousarray(bits[:, :n_variants].T)

@@ -1,0 +1,87 @@
+"""Positional Burrows-Wheeler transform of the panel, with each target's place in it.
+
+At a gap between typed variants the panel haplotypes are ordered by their reversed prefixes, so that those
+sharing the longest match with a target stand next to the target's own place (Durbin 2014, algorithms 1 and 5).
+One sweep costs O(M (N + T)) and keeps no matrix but the orders at the anchors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PrefixOrder:
+    """Panel haplotypes ordered by match at each anchor.
+
+    order: (A, N) int32, haplotypes by reversed prefix; place: (A, T) int32, where each target would be inserted.
+    """
+
+    order: NDArray[np.int32]
+    place: NDArray[np.int32]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _sweep(
+    panel: NDArray[np.uint8],
+    target: NDArray[np.int8],
+    gaps: NDArray[np.int64],
+    order: NDArray[np.int32],
+    place: NDArray[np.int32],
+) -> None:
+    n_typed, n_panel = panel.shape
+    n_target = target.shape[1]
+    current = np.arange(n_panel).astype(np.int32)
+    following = np.empty(n_panel, np.int32)
+    zeros_before = np.empty(n_panel + 1, np.int32)
+    at = np.full(n_target, n_panel // 2, np.int32)
+    a = 0
+    for m in range(n_typed + 1):
+        while a < gaps.shape[0] and gaps[a] == m:
+            order[a] = current
+            place[a] = at
+            a += 1
+        if m == n_typed or a == gaps.shape[0]:
+            break
+        n_zero = 0
+        for n in range(n_panel):
+            zeros_before[n] = n_zero
+            n_zero += 1 - panel[m, current[n]]
+        zeros_before[n_panel] = n_zero
+        for n in range(n_panel):
+            zero = zeros_before[n + 1] - zeros_before[n]
+            following[zeros_before[n] if zero else n_zero + n - zeros_before[n]] = current[n]
+        for t in range(n_target):
+            allele = target[m, t]
+            if allele < 0:
+                # A missing allele follows the neighbour it stands beside, so that the match goes on.
+                allele = panel[m, current[max(at[t] - 1, 0)]]
+            before = zeros_before[at[t]]
+            at[t] = before if allele == 0 else n_zero + at[t] - before
+        current, following = following, current
+
+
+def prefix_order(
+    panel: NDArray[np.uint8], target: NDArray[np.int8], gaps: NDArray[np.int64]
+) -> PrefixOrder:
+    """Order the panel at each gap by the typed variants before it.
+
+    panel (M, N) alleles 0/1; target (M, T) alleles 0/1, -1 missing; gaps (A,) ascending: gap g lies before typed variant g.
+    """
+    order = np.empty((len(gaps), panel.shape[1]), np.int32)
+    place = np.empty((len(gaps), target.shape[1]), np.int32)
+    _sweep(panel, target, gaps, order, place)
+    return PrefixOrder(order, place)
+
+
+def suffix_order(
+    panel: NDArray[np.uint8], target: NDArray[np.int8], gaps: NDArray[np.int64]
+) -> PrefixOrder:
+    """Order the panel at each gap by the typed variants after it; arguments as for `prefix_order`."""
+    mirrored = np.ascontiguousarray((len(panel) - gaps)[::-1])
+    found = prefix_order(np.ascontiguousarray(panel[::-1]), np.ascontiguousarray(target[::-1]), mirrored)
+    return PrefixOrder(np.ascontiguousarray(found.order[::-1]), np.ascontiguousarray(found.place[::-1]))

@@ -1,0 +1,300 @@
+"""Context retrieval: the K panel haplotypes that match a target haplotype best around each anchor.
+
+Candidates are the neighbours of the target in the prefix and in the suffix order of the panel, and the context of
+the anchor before; a candidate is scored by the lengths of its matching runs (design section 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spinimpute.bits import leading_zeros, pack, trailing_zeros
+from spinimpute.pbwt import PrefixOrder, prefix_order, suffix_order
+
+# Runs are followed this far from the anchor, so that no window edge beyond it can change a token.
+REACH_CM = 1.5
+
+
+@dataclass(frozen=True)
+class TypedWindow:
+    """The typed variants of a window, flanks included.
+
+    cm (M,) map position, ascending; panel (M, N) uint8 alleles 0/1; target (M, T) int8 alleles 0/1, -1 missing.
+    """
+
+    cm: NDArray[np.float64]
+    panel: NDArray[np.uint8]
+    target: NDArray[np.int8]
+
+    @cached_property
+    def panel_words(self) -> NDArray[np.uint64]:
+        """(N, W) packed panel haplotypes."""
+        return pack(self.panel)
+
+    @cached_property
+    def target_words(self) -> NDArray[np.uint64]:
+        """(T, W) packed target haplotypes, missing alleles as 0."""
+        return pack((self.target > 0).astype(np.uint8))
+
+    @cached_property
+    def observed_words(self) -> NDArray[np.uint64]:
+        """(T, W) packed flags of the alleles that are not missing."""
+        return pack((self.target >= 0).astype(np.uint8))
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Gaps between typed variants at which the network looks at the panel.
+
+    gap (A,) int64, ascending: gap g lies before typed variant g; cm (A,) its map position; low, high (A,) the typed
+    variants within reach of it, as a half-open range.
+    """
+
+    gap: NDArray[np.int64]
+    cm: NDArray[np.float64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.gap)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Retrieved haplotypes: haplotype (T, A, K) int32 panel index; previous and following (T, A, K) int16, the place
+    of the same haplotype in the context of the neighbouring anchor, or -1."""
+
+    haplotype: NDArray[np.int32]
+    previous: NDArray[np.int16]
+    following: NDArray[np.int16]
+
+
+def place_anchors(cm: NDArray[np.float64], gaps: NDArray[np.int64], reach: float = REACH_CM) -> Anchors:
+    """Describe the given gaps between typed variants at map positions cm (M,)."""
+    bounded = np.concatenate([cm[:1], cm, cm[-1:]])
+    at = (bounded[gaps] + bounded[gaps + 1]) / 2
+    low = np.searchsorted(cm, at - reach, side="left")
+    high = np.searchsorted(cm, at + reach, side="right")
+    return Anchors(gaps, at, np.minimum(low, gaps), np.maximum(high, gaps))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mismatch_left(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    start: int,
+    low: int,
+) -> int:
+    """Return the last mismatching variant below start, or low - 1 if none lies in [low, start)."""
+    if start <= low:
+        return low - 1
+    word = (start - 1) >> 6
+    keep = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((start - 1) & 63))
+    while True:
+        differs = (panel[word] ^ target[word]) & observed[word] & keep
+        if differs != 0:
+            found = (word << 6) + 63 - leading_zeros(differs)
+            return max(found, low - 1)
+        word -= 1
+        keep = np.uint64(0xFFFFFFFFFFFFFFFF)
+        if word < (low >> 6):
+            return low - 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mismatch_right(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    start: int,
+    high: int,
+) -> int:
+    """Return the first mismatching variant at or above start, or high if none lies in [start, high)."""
+    if start >= high:
+        return high
+    word = start >> 6
+    keep = np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(start & 63)
+    while True:
+        differs = (panel[word] ^ target[word]) & observed[word] & keep
+        if differs != 0:
+            found = (word << 6) + trailing_zeros(differs)
+            return min(found, high)
+        word += 1
+        keep = np.uint64(0xFFFFFFFFFFFFFFFF)
+        if (word << 6) >= high:
+            return high
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def run_score(left_cm: float, right_cm: float, n_matching: int, one_sided: bool) -> float:
+    """Rank a candidate by its matching runs left and right of the anchor (design section 3.1)."""
+    score = np.log((left_cm + 0.002) * (right_cm + 0.002) * np.sqrt(1.0 + n_matching))
+    return score + 2 * (left_cm + right_cm) - (1.0 if one_sided else 0.0)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _score(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    cm: NDArray[np.float64],
+    gap: int,
+    anchor_cm: float,
+    low: int,
+    high: int,
+) -> float:
+    left = mismatch_left(panel, target, observed, gap, low)
+    right = mismatch_right(panel, target, observed, gap, high)
+    left_cm = anchor_cm - cm[max(left, low)] if gap > low else 0.0
+    right_cm = cm[min(right, high - 1)] - anchor_cm if high > gap else 0.0
+    one_sided = left == gap - 1 or right == gap
+    return run_score(left_cm, right_cm, right - left - 1, one_sided)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _gather(
+    order: NDArray[np.int32],
+    place: int,
+    each_side: int,
+    stamp: NDArray[np.int32],
+    mark: int,
+    candidates: NDArray[np.int32],
+    n_candidates: int,
+) -> int:
+    """Append the haplotypes next to `place` that do not bear `mark` yet; return the new count."""
+    wanted = min(2 * each_side, order.shape[0])
+    start = min(max(place - each_side, 0), order.shape[0] - wanted)
+    for i in range(start, start + wanted):
+        if stamp[order[i]] != mark:
+            stamp[order[i]] = mark
+            candidates[n_candidates] = order[i]
+            n_candidates += 1
+    return n_candidates
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _keep_best(
+    candidates: NDArray[np.int32], scores: NDArray[np.float64], chosen: NDArray[np.int32]
+) -> None:
+    """Copy the best-scored candidates into chosen, ties by candidate order."""
+    k = chosen.shape[0]
+    threshold = np.partition(scores, scores.shape[0] - k)[scores.shape[0] - k]
+    kept = 0
+    for c in range(scores.shape[0]):
+        if scores[c] > threshold:
+            chosen[kept] = candidates[c]
+            kept += 1
+    for c in range(scores.shape[0]):
+        if kept < k and scores[c] == threshold:
+            chosen[kept] = candidates[c]
+            kept += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _retrieve(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    cm: NDArray[np.float64],
+    gap: NDArray[np.int64],
+    anchor_cm: NDArray[np.float64],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    left_order: NDArray[np.int32],
+    left_place: NDArray[np.int32],
+    right_order: NDArray[np.int32],
+    right_place: NDArray[np.int32],
+    each_side: int,
+    chosen: NDArray[np.int32],
+) -> None:
+    n_target, n_anchors, k = chosen.shape
+    stamp = np.full(panel.shape[0], -1, np.int32)
+    candidates = np.empty(4 * each_side + k, np.int32)
+    scores = np.empty(4 * each_side + k, np.float64)
+    for t in range(n_target):
+        for a in range(n_anchors):
+            mark = t * n_anchors + a
+            n = _gather(left_order[a], left_place[a, t], each_side, stamp, mark, candidates, 0)
+            n = _gather(right_order[a], right_place[a, t], each_side, stamp, mark, candidates, n)
+            if a > 0:
+                n = _gather(chosen[t, a - 1], 0, k, stamp, mark, candidates, n)
+            for c in range(n):
+                scores[c] = _score(
+                    panel[candidates[c]], target[t], observed[t], cm, gap[a], anchor_cm[a], low[a], high[a]
+                )
+            _keep_best(candidates[:n], scores[:n], chosen[t, a])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _link(
+    chosen: NDArray[np.int32], n_panel: int, previous: NDArray[np.int16], following: NDArray[np.int16]
+) -> None:
+    seat = np.full(n_panel, -1, np.int16)
+    for t in range(chosen.shape[0]):
+        for a in range(1, chosen.shape[1]):
+            for k in range(chosen.shape[2]):
+                seat[chosen[t, a - 1, k]] = k
+            for k in range(chosen.shape[2]):
+                before = seat[chosen[t, a, k]]
+                previous[t, a, k] = before
+                if before >= 0:
+                    following[t, a - 1, before] = k
+            for k in range(chosen.shape[2]):
+                seat[chosen[t, a - 1, k]] = -1
+
+
+def in_threads(work: Callable[[slice], None], n_items: int, threads: int) -> None:
+    """Run `work` over contiguous slices of n_items, one per thread (the kernels release the GIL)."""
+    if threads == 1 or n_items < 2:
+        work(slice(0, n_items))
+        return
+    bounds = np.linspace(0, n_items, min(threads, n_items) + 1).astype(int)
+    slices = [slice(int(low), int(high)) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    with ThreadPoolExecutor(len(slices)) as pool:
+        list(pool.map(work, slices))
+
+
+def orders(window: TypedWindow, gaps: NDArray[np.int64]) -> tuple[PrefixOrder, PrefixOrder]:
+    """Return the panel ordered from the left and from the right at each gap, computed side by side."""
+    with ThreadPoolExecutor(2) as pool:
+        left = pool.submit(prefix_order, window.panel, window.target, gaps)
+        right = pool.submit(suffix_order, window.panel, window.target, gaps)
+        return left.result(), right.result()
+
+
+def retrieve(
+    window: TypedWindow, anchors: Anchors, context_size: int, each_side: int = 48, threads: int = 1
+) -> Context:
+    """Choose min(context_size, N) panel haplotypes for every target haplotype and anchor.
+
+    each_side candidates are taken on either side of the target in both orders; 2 each_side >= context_size.
+    """
+    k = min(context_size, window.panel.shape[1])
+    n_target = window.target.shape[1]
+    each_side = max(each_side, -(-k // 2))
+    left, right = orders(window, anchors.gap)
+    chosen = np.empty((n_target, len(anchors), k), np.int32)
+    previous = np.full(chosen.shape, -1, np.int16)
+    following = np.full(chosen.shape, -1, np.int16)
+    panel, target, observed = window.panel_words, window.target_words, window.observed_words
+
+    def work(part: slice) -> None:
+        _retrieve(
+            panel, target[part], observed[part], window.cm,
+            anchors.gap, anchors.cm, anchors.low, anchors.high,
+            left.order, np.ascontiguousarray(left.place[:, part]),
+            right.order, np.ascontiguousarray(right.place[:, part]),
+            each_side, chosen[part],
+        )  # fmt: skip
+        _link(chosen[part], panel.shape[0], previous[part], following[part])
+
+    in_threads(work, n_target, threads)
+    return Context(chosen, previous, following)
