@@ -1,0 +1,136 @@
+"""What a run is asked to do: one frozen dataclass for each job, the only place where defaults are declared."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from spinimpute.errors import SpinImputeError
+
+
+@dataclass(frozen=True)
+class ImputeConfig:
+    """One imputation; raises SpinImputeError for a value out of range."""
+
+    ref: Path
+    gt: Path
+    out: str
+    map: Path | None = None
+    chrom: str | None = None
+    model: str = "auto"
+    device: str = "auto"
+    ap: bool = False
+    gp: bool = False
+    window: float = 5.0  # cM
+    overlap: float = 2.0  # cM on each side of a window
+    nthreads: int | None = None
+    seed: int = 1
+    out_format: str | None = None
+    no_version: bool = False
+    exclude_samples: Path | None = None
+    exclude_markers: Path | None = None
+    allow_overlap: bool = False
+    batch: int = 8192
+
+    def __post_init__(self) -> None:
+        _require(self.window > 0, "--window must be above 0 cM", self.window)
+        _require(self.overlap >= 0, "--overlap must be 0 cM or more", self.overlap)
+        _require(self.batch >= 1, "batch must be 1 or more", self.batch)
+        _check_run(self.nthreads, self.seed)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run; raises SpinImputeError for a value out of range."""
+
+    refs: tuple[Path, ...]
+    out: Path
+    maps: tuple[Path, ...] = ()  # none, one for all, or one per panel
+    validation: tuple[Path, ...] = ()
+    init: str | None = None
+    steps: int = 5000
+    seed: int = 1
+    simulate: int = 0  # simulated regions to add
+    width: int = 48
+    layers: int = 2
+    heads: int = 8
+    inducing: int = 8
+    context: int = 64  # haplotypes
+    batch: int = 256  # anchors
+    learning_rate: float = 3e-3
+    nthreads: int | None = None
+    device: str = "auto"
+    checkpoint_every: int = 500  # steps
+
+    def __post_init__(self) -> None:
+        _require(bool(self.refs) or self.simulate > 0, "training needs --ref or --simulate", "neither")
+        panels = len(self.refs)
+        _require(
+            len(self.maps) in {0, 1, panels}, f"give no map, one, or {panels} (one per panel)", len(self.maps)
+        )
+        for name in ("steps", "width", "layers", "heads", "inducing", "context", "batch", "checkpoint_every"):
+            _require(getattr(self, name) >= 1, f"{name} must be 1 or more", getattr(self, name))
+        _require(self.simulate >= 0, "simulate must be 0 or more", self.simulate)
+        _require(self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
+        _check_run(self.nthreads, self.seed)
+
+
+def train_config(path: Path | None, given: Mapping[str, Any]) -> TrainConfig:
+    """The settings of a TOML file, if there is one, overruled by those given; SpinImputeError if it is malformed.
+
+    Paths in the file are relative to the file.
+    """
+    values = _read_toml(path) if path is not None else {}
+    values |= {key: value for key, value in given.items() if value is not None and value != ()}
+    values.setdefault("refs", ())
+    _require("out" in values, "training needs a place for the model", "no --out")
+    return TrainConfig(**values)
+
+
+def default(config: type, name: str) -> Any:
+    """The declared default of one setting."""
+    return next(field.default for field in fields(config) if field.name == name)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpinImputeError("the configuration cannot be read", where=str(path), found=str(error)) from error
+    known = {field.name: str(field.type) for field in fields(TrainConfig)}
+    _reject_unknown(path, values, known)
+    return {key: _convert(path, key, value, known[key]) for key, value in values.items()}
+
+
+def _reject_unknown(path: Path, values: Iterable[str], known: Iterable[str]) -> None:
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise SpinImputeError(
+            "unknown settings", where=str(path), found=", ".join(unknown), remedy=f"known: {', '.join(known)}"
+        )
+
+
+def _convert(path: Path, key: str, value: Any, kind: str) -> Any:
+    """A TOML value as the type its field declares, such as "tuple[Path, ...]" or "int | None"."""
+    folder = path.parent
+    if kind == "Path" and isinstance(value, str):
+        return folder / value
+    if kind.startswith("tuple") and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(folder / item for item in value)
+    plain = {"int": int, "float": (int, float), "str": str}.get(kind.split(" ")[0])
+    if plain and isinstance(value, plain) and not isinstance(value, bool):
+        return value
+    raise SpinImputeError(f"{key} must be {kind}", where=str(path), found=repr(value))
+
+
+def _check_run(nthreads: int | None, seed: int) -> None:
+    _require(nthreads is None or nthreads >= 1, "--nthreads must be 1 or more", nthreads)
+    _require(seed >= 0, "--seed must be 0 or more", seed)
+
+
+def _require(held: bool, rule: str, found: object) -> None:
+    if not held:
+        raise SpinImputeError(rule, found=str(found))
