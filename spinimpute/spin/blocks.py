@@ -1,0 +1,88 @@
+"""Attention blocks of SPIN (Rastogi et al., ICLR 2023, section 3), for attributes that have no columns.
+
+Axes: B target haplotypes, A anchors, K context haplotypes, S typed variants near an anchor, F latent attributes,
+I inducing points, E width. Every block treats the K haplotypes alike, so their order cannot matter.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class XABA(nn.Module):
+    """Cross-attention between attributes: F latents attend to the typed variants of each context haplotype.
+
+    The keys describe a variant (distance, rarity of the target's allele, side), the values say whether the haplotype
+    matches there, so one set of weights serves the whole context and nothing is tied to a column.
+    """
+
+    def __init__(self, site_features: int, latents: int, hidden: int = 16) -> None:
+        super().__init__()
+        self.key = nn.Sequential(nn.Linear(site_features, hidden), nn.SiLU(), nn.Linear(hidden, latents))
+
+    def forward(self, match: Tensor, sites: Tensor) -> Tensor:
+        """Map match (B, A, K, S) in {-1, 0, 1} and sites (B, A, S, C), whose last feature flags known variants, to
+        latents (B, A, K, F)."""
+        known = sites[..., -1:]
+        weights = functional.softmax(self.key(sites) + torch.log(known + 1e-9), dim=-2) * known  # (B, A, S, F)
+        return match.to(weights.dtype) @ weights
+
+
+class ABLA(nn.Module):
+    """Attention between latent attributes: a residual block that mixes a haplotype's E latent numbers."""
+
+    def __init__(self, width: int, expansion: int = 2) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, expansion * width)
+        self.narrow = nn.Linear(expansion * width, width)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Map (..., E) to (..., E)."""
+        return latent + self.narrow(functional.silu(self.widen(self.norm(latent))))
+
+
+class XABD(nn.Module):
+    """Cross-attention between datapoints: I inducing points attend to the K haplotypes and are broadcast back."""
+
+    def __init__(self, width: int, inducing: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, inducing)
+        self.back = nn.Linear(inducing * width, width)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Map (B, A, K, E) to (B, A, K, E) in time linear in K."""
+        attention = functional.softmax(self.score(latent), dim=-2)  # (B, A, K, I)
+        points = attention.transpose(-1, -2) @ latent  # (B, A, I, E)
+        return latent + self.back(points.flatten(-2)).unsqueeze(-2)
+
+
+class AnchorChain(nn.Module):
+    """Messages along the chromosome: a haplotype hears what itself was told at the neighbouring anchors.
+
+    It stands in for the chain of a Li-Stephens model; a haplotype absent from the neighbouring context sends a
+    learned message of absence.
+    """
+
+    def __init__(self, width: int, message: int) -> None:
+        super().__init__()
+        self.tell = nn.Linear(width, message)
+        self.absent = nn.Parameter(torch.zeros(2, message))
+        self.hear = nn.Linear(2 * message, width)
+
+    def forward(self, latent: Tensor, previous: Tensor, following: Tensor) -> Tensor:
+        """Map (B, A, K, E) to (B, A, K, E); previous and following (B, A, K) give each haplotype's place in the
+        context of the neighbouring anchor, -1 where it has none."""
+        told = self.tell(latent)
+        before = _fetch(torch.roll(told, 1, dims=1), previous, self.absent[0])
+        after = _fetch(torch.roll(told, -1, dims=1), following, self.absent[1])
+        return latent + self.hear(torch.cat([before, after], dim=-1))
+
+
+def _fetch(told: Tensor, place: Tensor, absent: Tensor) -> Tensor:
+    """Pick told (B, A, K, message) at place (B, A, K), or absent (message,) where place is -1."""
+    index = place.long().unsqueeze(-1)
+    found = torch.gather(told, 2, index.clamp(min=0).expand(-1, -1, -1, told.shape[-1]))
+    return torch.where(index >= 0, found, absent)

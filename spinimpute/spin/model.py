@@ -1,0 +1,136 @@
+"""The universal SPIN: one small network for every window, panel, array and species (design section 3).
+
+Axes: B target haplotypes, A anchors, K context haplotypes, S typed variants near an anchor, H heads, E width,
+Q queries (an untyped variant of one target haplotype).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spinimpute.spin.blocks import ABLA, XABA, XABD, AnchorChain
+
+# Copied frequencies are kept this far from 0 and 1, so that their logits stay finite.
+MARGIN = 1e-5
+
+
+@dataclass(frozen=True)
+class SpinConfig:
+    """Shape of a network; it travels beside the weights in config.toml."""
+
+    width: int = 32
+    layers: int = 2
+    latents: int = 16
+    inducing: int = 8
+    heads: int = 16
+    message: int = 16
+    hidden: int = 32
+    context: int = 64
+    measures: int = 46
+    site_features: int = 4
+    query_features: int = 4
+
+
+class Layer(nn.Module):
+    """XABD, the chain between anchors, and ABLA."""
+
+    def __init__(self, config: SpinConfig) -> None:
+        super().__init__()
+        self.xabd = XABD(config.width, config.inducing)
+        self.chain = AnchorChain(config.width, config.message)
+        self.abla = ABLA(config.width)
+
+    def forward(self, latent: Tensor, previous: Tensor, following: Tensor) -> Tensor:
+        """Map (B, A, K, E) to (B, A, K, E)."""
+        return self.abla(self.chain(self.xabd(latent), previous, following))
+
+
+class Calibration(nn.Module):
+    """From copied frequencies to a calibrated probability; at initialisation exactly the mixture of the heads."""
+
+    def __init__(self, config: SpinConfig) -> None:
+        super().__init__()
+        self.mixture = nn.Parameter(torch.zeros(config.heads))
+        n_features = 2 * config.heads + 1 + config.query_features
+        self.first = nn.Linear(n_features, config.hidden)
+        self.second = nn.Linear(config.hidden, config.hidden // 2)
+        self.last = nn.Linear(config.hidden // 2, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, frequency: Tensor, entropy: Tensor, query: Tensor) -> Tensor:
+        """Return the logit (Q,) of carrying the allele.
+
+        frequency (Q, H) of carriers by head; entropy (Q, H) of the heads' weights in nats; query (Q, 4): panel
+        log-odds of the allele, log cM to the nearest anchor, log panel size, log map length of 8 typed variants.
+        """
+        bounded = frequency.clamp(MARGIN, 1 - MARGIN)
+        logits = torch.logit(bounded)
+        spread = logits.amax(-1, keepdim=True) - logits.amin(-1, keepdim=True)
+        features = torch.cat([logits, entropy, spread, query], dim=-1)
+        hidden = functional.silu(self.second(functional.silu(self.first(features))))
+        mixed = torch.logit(bounded @ functional.softmax(self.mixture, dim=0))
+        return mixed + self.last(hidden).squeeze(-1)
+
+
+class Spin(nn.Module):
+    """y = f_theta(x | D_train), where D_train is the context retrieved from whatever panel is at hand."""
+
+    def __init__(self, config: SpinConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.xaba = XABA(config.site_features, config.latents)
+        self.embed = nn.Linear(config.measures + config.latents, config.width)
+        self.latent = nn.Linear(config.width, config.width)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.copy = nn.Linear(config.width, config.heads)
+        self.calibration = Calibration(config)
+
+    def forward(
+        self, measures: Tensor, match: Tensor, sites: Tensor, previous: Tensor, following: Tensor
+    ) -> Tensor:
+        """Return copying weights (B, A, K, H), summing to one over K.
+
+        measures (B, A, K, D), match (B, A, K, S), sites (B, A, S, C) as `tokens.Tokens`; previous and following
+        (B, A, K) as `retrieval.Context`.
+        """
+        attributes = torch.cat([measures, self.xaba(match, sites)], dim=-1)
+        latent = self.latent(functional.silu(self.embed(attributes)))
+        for layer in self.layers:
+            latent = layer(latent, previous, following)
+        return functional.softmax(self.copy(self.norm(latent)), dim=-2)
+
+
+    def query_logits(self, weights: Tensor, left: Tensor, right: Tensor, share: Tensor, query: Tensor) -> Tensor:
+        """Return the logits (B, J, Q) of queries between neighbouring anchors, J = A - 1.
+
+        weights (B, A, K, H) from `forward`; left, right (B, J, Q, K) carriers among the contexts at either end; share
+        (B, J, Q) weight of the right anchor, linear in cM; query (B, J, Q, 4) as `Calibration.forward`.
+        """
+        share = share.unsqueeze(-1)
+        frequency = torch.lerp(
+            copied_frequency(weights[:, :-1], left), copied_frequency(weights[:, 1:], right), share
+        )
+        spread = entropy(weights).unsqueeze(2)  # (B, A, 1, H)
+        logits: Tensor = self.calibration(frequency, torch.lerp(spread[:, :-1], spread[:, 1:], share), query)
+        return logits
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """Return the entropy (B, A, H) in nats of copying weights (B, A, K, H)."""
+    return -torch.xlogy(weights, weights).sum(dim=-2)
+
+
+def copied_frequency(weights: Tensor, carries: Tensor) -> Tensor:
+    """Return (B, A, Q, H), the weight of the carriers: weights (B, A, K, H), carries (B, A, Q, K) of 0 and 1."""
+    return carries.to(weights.dtype) @ weights
+
+
+def n_parameters(model: nn.Module) -> int:
+    """Count the trained numbers of a network."""
+    return sum(p.numel() for p in model.parameters())

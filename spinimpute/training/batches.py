@@ -1,0 +1,131 @@
+"""Batches for training: stretches of consecutive anchors and untyped variants to predict between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spinimpute.training.pseudo_targets import Draw
+
+# Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
+FLOOR_CM = 1e-3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Network input and answers for B stretches of A anchors, J = A - 1 segments between them, Q queries in each.
+
+    measures, match, sites, previous, following as `Spin.forward`; left, right (B, J, Q, K) uint8, which context
+    haplotypes of the anchors at either end carry the allele; share (B, J, Q) weight of the right anchor; query
+    (B, J, Q, 4) as `Calibration.forward`; truth (B, J, Q); asked (B, J, Q) 1 for a real query, 0 for padding.
+    """
+
+    measures: Tensor
+    match: Tensor
+    sites: Tensor
+    previous: Tensor
+    following: Tensor
+    left: Tensor
+    right: Tensor
+    share: Tensor
+    query: Tensor
+    truth: Tensor
+    asked: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Copy to a device."""
+        return Batch(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _polymorphic(
+    panel: NDArray[np.uint8],
+    typed: NDArray[np.bool_],
+    first: int,
+    last: int,
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    found: NDArray[np.int64],
+) -> int:
+    """List the untyped variants in [first, last) that somebody in either context carries; return how many."""
+    n = 0
+    for v in range(first, last):
+        if typed[v]:
+            continue
+        for k in range(left.shape[0]):
+            if panel[v, left[k]] or panel[v, right[k]]:
+                found[n] = v
+                n += 1
+                break
+    return n
+
+
+@dataclass
+class _Queries:
+    left: NDArray[np.uint8]
+    right: NDArray[np.uint8]
+    share: NDArray[np.float32]
+    query: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    asked: NDArray[np.float32]
+
+
+def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at: tuple[int, int]) -> None:
+    """Fill one segment's queries: the stretch between anchors a and a + 1 of target t."""
+    first, last = int(draw.first_variant[a]), int(draw.first_variant[a + 1])
+    left, right = draw.context.haplotype[t, a], draw.context.haplotype[t, a + 1]
+    found = np.empty(max(last - first, 1), np.int64)
+    n_found = _polymorphic(draw.panel, draw.typed, first, last, left, right, found)
+    n = min(out.truth.shape[2], n_found)
+    chosen = rng.permutation(found[:n_found])[:n]
+    low, high = draw.anchors.cm[a], draw.anchors.cm[a + 1]
+    cm = draw.cm[chosen]
+    out.left[at][:n] = draw.panel[chosen[:, None], left]
+    out.right[at][:n] = draw.panel[chosen[:, None], right]
+    share = (cm - low) / (high - low) if high > low else np.full(n, 0.5)
+    out.share[at][:n] = share
+    out.query[at][:n, 0] = draw.log_odds[chosen]
+    out.query[at][:n, 1] = np.log(np.minimum(cm - low, high - cm) + FLOOR_CM)
+    task = draw.tokens.measures[t, a : a + 2, 0, -2:]
+    out.query[at][:n, 2:] = task[0] + share[:, None] * (task[1] - task[0])
+    out.truth[at][:n] = draw.truth[chosen, t]
+    out.asked[at][:n] = 1
+
+
+def sample_batch(
+    draws: list[Draw], rng: np.random.Generator, stretches: int, length: int, queries: int
+) -> Batch:
+    """Sample stretches of `length` anchors from random draws, with up to `queries` variants per segment."""
+    context_size = draws[0].context.haplotype.shape[2]
+    shape = (stretches, length - 1, queries)
+    out = _Queries(
+        left=np.zeros((*shape, context_size), np.uint8),
+        right=np.zeros((*shape, context_size), np.uint8),
+        share=np.zeros(shape, np.float32),
+        query=np.zeros((*shape, 4), np.float32),
+        truth=np.zeros(shape, np.float32),
+        asked=np.zeros(shape, np.float32),
+    )
+    parts: list[tuple[NDArray[np.generic], ...]] = []
+    for b in range(stretches):
+        draw = draws[rng.integers(len(draws))]
+        t = int(rng.integers(draw.truth.shape[1]))
+        start = int(rng.integers(len(draw.anchors) - length + 1))
+        cut = (t, slice(start, start + length))
+        tokens, context = draw.tokens, draw.context
+        parts.append(
+            (tokens.measures[cut], tokens.match[cut], tokens.sites[cut])
+            + (context.previous[cut], context.following[cut])
+        )
+        for j in range(length - 1):
+            _ask(draw, t, start + j, rng, out, (b, j))
+    inputs = [torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)]
+    inputs[3][:, 0] = -1
+    inputs[4][:, -1] = -1
+    answers = {name: torch.from_numpy(array) for name, array in vars(out).items()}
+    return Batch(*inputs, **answers)

@@ -1,0 +1,132 @@
+"""Pseudo-targets: people taken out of a panel, typed on a random array, to be imputed from the rest.
+
+Taking out whole people is leave-one-out by person: neither haplotype of a pseudo-target can be in its own context.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.retrieval import Anchors, Context, TypedWindow, place_anchors, retrieve
+from spinimpute.tokens import Tokens, describe
+from spinimpute.training.sources import Source
+
+MIN_PANEL_PEOPLE = 40
+MIN_TYPED = 12
+# Tokens of a draw are kept until it is replaced, so the number of (target, anchor) pairs bounds the memory.
+MAX_TARGET_ANCHORS = 8000
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One imputation task with known answers.
+
+    panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel; cm (V,);
+    typed (V,) bool; log_odds (V,) of that allele in the panel; first_variant (A,), the first variant at or after
+    each anchor; tokens, context and anchors of the T targets.
+    """
+
+    panel: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    cm: NDArray[np.float64]
+    typed: NDArray[np.bool_]
+    log_odds: NDArray[np.float32]
+    first_variant: NDArray[np.int64]
+    anchors: Anchors
+    context: Context
+    tokens: Tokens
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number whose logarithm is uniform between those of low and high."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(max(high, low)))))
+
+
+def choose_people(
+    rng: np.random.Generator, n_people: int, n_targets: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return disjoint panel and target people.
+
+    Half of the time people come from a few stretches of the file, which mostly hold one population each: so panels
+    of few ancestries arise, and targets whose ancestry the panel lacks in part.
+    """
+    order = rng.permutation(n_people)
+    if rng.random() < 0.5:
+        centres = rng.uniform(0, n_people, rng.integers(1, 4))
+        distance = np.abs(np.arange(n_people)[:, None] - centres).min(axis=1)
+        order = np.argsort(distance + rng.uniform(0, 0.15 * n_people, n_people))
+    n_panel = round(log_uniform(rng, MIN_PANEL_PEOPLE, n_people - n_targets))
+    members = order[: n_panel + n_targets]
+    if rng.random() < 0.15 and len(order) >= n_panel + 2 * n_targets:
+        return members[:n_panel], order[n_panel + n_targets :][-n_targets:]
+    shuffled = rng.permutation(members)
+    return shuffled[n_targets:], shuffled[:n_targets]
+
+
+def choose_array(
+    rng: np.random.Generator, pos: NDArray[np.int64], maf: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return the typed variants (V,) of a random array: biased to common variants and to some stretches."""
+    spacing = log_uniform(rng, 800, 10_000)
+    wanted = max(MIN_TYPED, int((pos[-1] - pos[0]) / spacing))
+    eligible = np.flatnonzero(maf > rng.choice([0.0, 0.01, 0.05, 0.05]))
+    if len(eligible) < MIN_TYPED:
+        eligible = np.flatnonzero(maf > 0)
+    knots = np.linspace(pos[0], pos[-1], 2 + int((pos[-1] - pos[0]) / 50_000))
+    favour = np.exp(np.interp(pos[eligible], knots, rng.normal(0, rng.uniform(0, 1), len(knots))))
+    weight = favour * (maf[eligible] + 1e-3) ** rng.uniform(0, 0.7)
+    chosen = rng.choice(eligible, min(wanted, len(eligible)), replace=False, p=weight / weight.sum())
+    typed = np.zeros(len(pos), bool)
+    typed[chosen] = True
+    return typed
+
+
+def observe(rng: np.random.Generator, alleles: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Return typed target alleles as an array would report them: errors flipped, some missing (-1)."""
+    seen = alleles.astype(np.int8)
+    if rng.random() < 0.6:
+        seen ^= rng.random(seen.shape) < log_uniform(rng, 0.0005, 0.005)
+    if rng.random() < 0.5:
+        seen[rng.random(seen.shape) < rng.uniform(0, 0.05)] = -1
+    return seen
+
+
+def _haplotypes_of(people: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.sort(np.concatenate([2 * people, 2 * people + 1]))
+
+
+def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int = 30) -> Draw:
+    """Draw people, array, errors and anchors from a source and retrieve the contexts; the same seed, the same task."""
+    rng = np.random.default_rng(seed)
+    panel_people, target_people = choose_people(rng, source.alleles.shape[1] // 2, n_targets)
+    panel = source.alleles[:, _haplotypes_of(panel_people)]
+    truth = source.alleles[:, _haplotypes_of(target_people)]
+    count = panel.sum(axis=1, dtype=np.int64)
+    kept = np.flatnonzero((count > 0) & (count < panel.shape[1]))
+    panel, truth, count = panel[kept], truth[kept], count[kept]
+    flip = (2 * count > panel.shape[1])[:, None]
+    panel, truth = panel ^ flip, truth ^ flip
+    frequency = (np.minimum(count, panel.shape[1] - count) + 0.5) / (panel.shape[1] + 1)
+    pos = source.pos[kept]
+    cm = source.cm[kept] if rng.random() < 0.85 else pos * 1e-6
+    typed = choose_array(rng, pos, frequency)
+    gaps = np.unique(np.append(np.arange(0, typed.sum() + 1, rng.integers(3, 7)), typed.sum()))
+    keep = rng.permutation(truth.shape[1])[: max(4, MAX_TARGET_ANCHORS // len(gaps))]
+    truth = np.ascontiguousarray(truth[:, keep])
+    window = TypedWindow(cm[typed], np.ascontiguousarray(panel[typed]), observe(rng, truth[typed]))
+    anchors = place_anchors(window.cm, gaps.astype(np.int64))
+    context = retrieve(window, anchors, context_size)
+    return Draw(
+        panel=panel,
+        truth=truth,
+        cm=cm,
+        typed=typed,
+        log_odds=np.log(frequency / (1 - frequency)).astype(np.float32),
+        first_variant=np.searchsorted(cm, anchors.cm),
+        anchors=anchors,
+        context=context,
+        tokens=describe(window, anchors, context),
+    )

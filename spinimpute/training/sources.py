@@ -1,0 +1,138 @@
+"""Sources of haplotypes to train on: stretches of reference panels, read from VCF, and simulated regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.config import TrainConfig
+from spinimpute.errors import SpinImputeError
+from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.vcf import RecordBlock, read_panel
+from spinimpute.training.simulation import RegionSpec, simulate_region
+
+# A stretch of a panel that is one source: long enough for several flanks, short enough to hold as bytes.
+MAX_SPAN_BP = 3_000_000
+MIN_VARIANTS = 200
+# Sources shorter than this are drawn in proportion to their length, longer ones alike.
+FULL_WEIGHT_BP = 500_000
+SIMULATED_BP = 1_500_000
+_MODELS = ("out_of_africa", "american_admixture", "out_of_africa", "human_bottleneck", "out_of_africa", "cattle",
+           "american_admixture", "dog", "out_of_africa", "selfing_plant")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Phased biallelic haplotypes of one stretch: pos (V,) bp, cm (V,), alleles (V, N) uint8, two columns a person."""
+
+    name: str
+    pos: NDArray[np.int64]
+    cm: NDArray[np.float64]
+    alleles: NDArray[np.uint8]
+
+    def stretch(self, start: int, stop: int, suffix: str) -> Source:
+        """Return the variants start to stop as a source of their own."""
+        part = slice(start, stop)
+        return Source(f"{self.name}{suffix}", self.pos[part], self.cm[part], self.alleles[part])
+
+
+def _biallelic(block: RecordBlock) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    keep = np.array([len(alts) == 1 for alts in block.sites.alts], bool)
+    alleles = block.alleles[keep].astype(np.uint8)
+    count = alleles.sum(axis=1, dtype=np.int64)
+    varies = (count > 0) & (count < alleles.shape[1])
+    return block.sites.pos[keep][varies], alleles[varies]
+
+
+def read_sources(ref: Path, genetic_map: GeneticMap) -> list[Source]:
+    """Read a phased panel as sources of at most 3 Mb; stretches with fewer than 200 variable variants are left out.
+
+    Raises SpinImputeError if no stretch is left, or for a panel that `read_panel` refuses.
+    """
+    sources: list[Source] = []
+    pending: list[tuple[NDArray[np.int64], NDArray[np.uint8]]] = []
+    chrom, start = "", 0
+
+    def finish() -> None:
+        if not pending:
+            return
+        pos = np.concatenate([p for p, _ in pending])
+        if len(pos) >= MIN_VARIANTS:
+            alleles = np.concatenate([a for _, a in pending])
+            name = f"{ref.name}:{chrom}:{pos[0]}-{pos[-1]}"
+            sources.append(Source(name, pos, genetic_map.cm(chrom, pos), alleles))
+        pending.clear()
+
+    for block in read_panel(ref):
+        if block.sites.chrom != chrom or int(block.sites.pos[0]) - start > MAX_SPAN_BP:
+            finish()
+            chrom, start = block.sites.chrom, int(block.sites.pos[0])
+        pending.append(_biallelic(block))
+    finish()
+    if not sources:
+        raise SpinImputeError(
+            f"a training panel needs a stretch with at least {MIN_VARIANTS} variable biallelic records",
+            where=str(ref),
+            remedy="train on a larger region",
+        )
+    return sources
+
+
+def hold_out(sources: list[Source], fraction: float = 0.1) -> tuple[list[Source], list[Source]]:
+    """Split sources into training and validation by region: the last stretches, or the end of an only one."""
+    if len(sources) == 1:
+        cut = int(len(sources[0].pos) * (1 - 2 * fraction))
+        return [sources[0].stretch(0, cut, "/train")], [sources[0].stretch(cut, None, "/validation")]  # type: ignore[arg-type]
+    n_held = max(1, round(fraction * len(sources)))
+    return sources[:-n_held], sources[-n_held:]
+
+
+def gather_sources(config: TrainConfig) -> tuple[list[Source], list[Source]]:
+    """Return training and validation sources: the panels, simulated regions, and what is held out of them.
+
+    Without validation panels the last tenth of each panel's stretches is held out.
+    """
+    training: list[Source] = []
+    validation: list[Source] = []
+    maps = _maps(config.maps, len(config.refs))
+    for ref, genetic_map in zip(config.refs, maps, strict=True):
+        sources = read_sources(ref, genetic_map)
+        if config.validation:
+            training += sources
+        else:
+            kept, held = hold_out(sources)
+            training += kept
+            validation += held
+    shared_map = maps[0] if maps else GeneticMap.constant()
+    for ref in config.validation:
+        validation += read_sources(ref, shared_map)
+    for index in range(config.simulate):
+        simulated = simulate_source(config.seed, index)
+        (training if validation or index else validation).append(simulated)
+    return training, validation
+
+
+def simulate_source(seed: int, index: int) -> Source:
+    """Simulate the index-th region of a training run: species in turn, 300 to 3000 people."""
+    rng = np.random.default_rng([seed, 3, index])
+    people = int(np.exp(rng.uniform(np.log(300), np.log(3000))))
+    model = _MODELS[index % len(_MODELS)]
+    region = simulate_region(RegionSpec(model, people=people, length=SIMULATED_BP), seed=seed * 1000 + index + 1)
+    return Source(f"{model}-{index}", region.pos, region.cm, region.alleles)
+
+
+def source_weights(sources: Sequence[Source]) -> NDArray[np.float64]:
+    """Return how often each source is drawn, relative to the others."""
+    return np.array([min(1.0, (s.pos[-1] - s.pos[0]) / FULL_WEIGHT_BP) for s in sources])
+
+
+def _maps(maps: Sequence[Path], n_refs: int) -> list[GeneticMap]:
+    """Return a genetic map for each panel, from none, one, or one each."""
+    if not maps:
+        return [GeneticMap.constant()] * n_refs
+    read = [GeneticMap.read(path) for path in maps]
+    return read if len(read) == n_refs else read * n_refs
