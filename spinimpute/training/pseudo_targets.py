@@ -15,7 +15,10 @@ from spinimpute.tokens import Tokens, describe
 from spinimpute.training.sources import Source
 
 MIN_PANEL_PEOPLE = 40
-MIN_TYPED = 12
+MIN_TYPED = 24
+# Typed gaps between anchors; fewer where the region would not have anchors enough for a training stretch.
+STRIDES = (3, 7)
+MIN_ANCHORS = 8
 # Tokens of a draw are kept until it is replaced, so the number of (target, anchor) pairs bounds the memory.
 MAX_TARGET_ANCHORS = 8000
 
@@ -113,7 +116,8 @@ def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int
     pos = source.pos[kept]
     cm = source.cm[kept] if rng.random() < 0.85 else pos * 1e-6
     typed = choose_array(rng, pos, frequency)
-    gaps = np.unique(np.append(np.arange(0, typed.sum() + 1, rng.integers(3, 7)), typed.sum()))
+    stride = min(int(rng.integers(*STRIDES)), int(typed.sum()) // (MIN_ANCHORS - 1))
+    gaps = np.unique(np.append(np.arange(0, typed.sum() + 1, stride), typed.sum()))
     keep = rng.permutation(truth.shape[1])[: max(4, MAX_TARGET_ANCHORS // len(gaps))]
     truth = np.ascontiguousarray(truth[:, keep])
     window = TypedWindow(cm[typed], np.ascontiguousarray(panel[typed]), observe(rng, truth[typed]))
