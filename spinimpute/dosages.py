@@ -1,0 +1,72 @@
+"""Allele doses to genotypes, allele frequency and DR2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Doses enter the sums as multiples of 2^-16, their squares as multiples of 2^-32. Both sums are then exact in
+# float64 up to 2^20 haplotypes, so AF and DR2 depend neither on the order nor on the batches of adding.
+_QUANTUM = 65536.0
+
+
+@dataclass(frozen=True)
+class DoseSums:
+    """Sufficient statistics of AF and DR2: n haplotypes, sums s1 (V,) of doses and s2 (V,) of their squares."""
+
+    n: int
+    s1: NDArray[np.float64]
+    s2: NDArray[np.float64]
+
+    @staticmethod
+    def of(dosages: NDArray[np.float32]) -> DoseSums:
+        """Sum ALT doses (V, T)."""
+        doses = np.rint(dosages.astype(np.float64) * _QUANTUM) / _QUANTUM
+        return DoseSums(dosages.shape[1], doses.sum(axis=1), np.einsum("vt,vt->v", doses, doses))
+
+    def __add__(self, other: DoseSums) -> DoseSums:
+        return DoseSums(self.n + other.n, self.s1 + other.s1, self.s2 + other.s2)
+
+    @property
+    def af(self) -> NDArray[np.float64]:
+        """Estimated ALT frequency (V,)."""
+        return self.s1 / max(self.n, 1)
+
+    @property
+    def dr2(self) -> NDArray[np.float64]:
+        """Estimated squared correlation of estimated and true dose (V,), 0 where monomorphic."""
+        true = self.n * self.s1 - self.s1**2
+        estimated = self.n * self.s2 - self.s1**2
+        ratio = np.divide(estimated, true, out=np.zeros_like(true), where=true > 0)
+        return np.clip(ratio, 0.0, 1.0)
+
+
+def allele_frequency(dosages: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Estimated ALT frequency (V,) from doses (V, T)."""
+    return DoseSums.of(dosages).af
+
+
+def dr2(dosages: NDArray[np.float32]) -> NDArray[np.float64]:
+    """DR2 (V,) from doses (V, T)."""
+    return DoseSums.of(dosages).dr2
+
+
+def most_probable(dosages: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Most probable allele code (R, T) from doses (R, A, T) of A ALT alleles; the lower code wins a tie."""
+    reference = 1.0 - dosages.sum(axis=1, keepdims=True)
+    return np.asarray(np.concatenate([reference, dosages], axis=1).argmax(axis=1), np.int8)
+
+
+def genotype_probabilities(dosages: NDArray[np.float32]) -> NDArray[np.float32]:
+    """GP (R, G, S) in VCF order (00 01 11 02 12 22 ...) from doses (R, A, T) of independent haplotypes."""
+    reference = np.maximum(1.0 - dosages.sum(axis=1, keepdims=True), 0.0)
+    alleles = np.concatenate([reference, dosages], axis=1)
+    first, second = alleles[:, :, 0::2], alleles[:, :, 1::2]
+    pairs = [(low, high) for high in range(alleles.shape[1]) for low in range(high + 1)]
+    columns = [
+        first[:, low] * second[:, high] + (first[:, high] * second[:, low] if low != high else 0.0)
+        for low, high in pairs
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)

@@ -1,0 +1,34 @@
+"""What produced an output: version, command, digests, as header lines."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from spinimpute import __version__
+
+_CHUNK = 1 << 20
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 digest of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """The command as one line that a shell would read back; line breaks become blanks."""
+    return " ".join(shlex.join(arguments).split())
+
+
+def header_lines(command: str, details: Mapping[str, str | int]) -> list[str]:
+    """VCF header lines: the source, the command, and one for each detail, such as the panel's digest."""
+    lines = [f"##source=spinimpute-{__version__}", f"##spinimputeCommand={command}"]
+    for name, value in details.items():
+        lines.append(f"##spinimpute{name[:1].upper()}{name[1:]}={' '.join(str(value).split())}")
+    return lines
