@@ -1,4 +1,4 @@
-"""Print the aggregated dosage r2 of an imputed file at the sites that were not typed, overall and by panel MAF."""
+"""Print the aggregated dosage r2 of an imputed file at untyped sites, overall and by panel MAF."""
 
 from __future__ import annotations
 

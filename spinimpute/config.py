@@ -1,4 +1,4 @@
-"""What a run is asked to do: one frozen dataclass for each job, the only place where defaults are declared."""
+"""What a run is asked to do: a frozen dataclass for each job, the only place that declares defaults."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class TrainConfig:
 
 
 def train_config(path: Path | None, given: Mapping[str, Any]) -> TrainConfig:
-    """The settings of a TOML file, if there is one, overruled by those given; SpinImputeError if it is malformed.
+    """The settings of a TOML file, if there is one, overruled by those given; SpinImputeError if malformed.
 
     Paths in the file are relative to the file.
     """
@@ -90,16 +90,13 @@ def train_config(path: Path | None, given: Mapping[str, Any]) -> TrainConfig:
     return TrainConfig(**values)
 
 
-def default(config: type, name: str) -> Any:
-    """The declared default of one setting."""
-    return next(field.default for field in fields(config) if field.name == name)
-
-
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SpinImputeError("the configuration cannot be read", where=str(path), found=str(error)) from error
+        raise SpinImputeError(
+            "the configuration cannot be read", where=str(path), found=str(error)
+        ) from error
     known = {field.name: str(field.type) for field in fields(TrainConfig)}
     _reject_unknown(path, values, known)
     return {key: _convert(path, key, value, known[key]) for key, value in values.items()}
@@ -120,8 +117,8 @@ def _convert(path: Path, key: str, value: Any, kind: str) -> Any:
         return folder / value
     if kind.startswith("tuple") and isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(folder / item for item in value)
-    plain = {"int": int, "float": (int, float), "str": str}.get(kind.split(" ")[0])
-    if plain and isinstance(value, plain) and not isinstance(value, bool):
+    plain = {"int": (int,), "float": (int, float), "str": (str,)}.get(kind.split(" ")[0], ())
+    if isinstance(value, plain) and not isinstance(value, bool):
         return value
     raise SpinImputeError(f"{key} must be {kind}", where=str(path), found=repr(value))
 

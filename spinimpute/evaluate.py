@@ -19,7 +19,7 @@ Key = tuple[str, int, str, str]
 
 @dataclass(frozen=True)
 class Truth:
-    """The biallelic panel sites that were not typed: keys (V), panel frequency (V,), true ALT count (V, S)."""
+    """Biallelic panel sites that were not typed: keys (V), panel frequency (V,), true ALT counts (V, S)."""
 
     keys: tuple[Key, ...]
     frequency: NDArray[np.float64]
@@ -35,7 +35,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Squared correlation of estimated and true dosage, all genotypes of a panel-MAF bin pooled; nan where undefined."""
+    """Squared correlation of estimated and true dosage over the genotypes of a bin; nan if undefined."""
 
     by_maf: tuple[float, ...]
     sites: tuple[int, ...]  # in each bin
@@ -46,7 +46,9 @@ class Accuracy:
 def read_truth(truth: Path, panel: Path, target: Path) -> Truth:
     """The sites to score; SpinImputeError when there is none."""
     typed = {key for key, _ in _biallelic(target)}
-    frequency = {key: float((record.genotype.array()[:, :2] == 1).mean()) for key, record in _biallelic(panel)}
+    frequency = {
+        key: float((record.genotype.array()[:, :2] == 1).mean()) for key, record in _biallelic(panel)
+    }
     hidden = {
         key: record.genotype.array()[:, :2].sum(axis=1, dtype=np.float32)
         for key, record in _biallelic(truth)
@@ -109,7 +111,9 @@ def _columns(path: Path, samples: tuple[str, ...]) -> list[int]:
     there = {sample: column for column, sample in enumerate(_open(path).samples)}
     absent = [sample for sample in samples if sample not in there]
     if absent:
-        raise SpinImputeError("a sample of the truth is not in the imputed file", where=str(path), found=absent[0])
+        raise SpinImputeError(
+            "a sample of the truth is not in the imputed file", where=str(path), found=absent[0]
+        )
     return [there[sample] for sample in samples]
 
 

@@ -1,4 +1,4 @@
-"""A simulated imputation problem on disk: reference panel, array-typed target, the target's truth and a genetic map."""
+"""A simulated imputation problem on disk: panel, array-typed target, its truth and a genetic map."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def write_dataset(folder: Path, spec: DatasetSpec, seed: int) -> DatasetFiles:
 
 @dataclass(frozen=True)
 class _Sites:
-    """Sites of one chromosome: rows (V,) of the region, pos (V,) bp, maf (V,) in the panel, ref and alt letters."""
+    """Sites of one chromosome: rows (V,) of the region, pos (V,) bp, maf (V,) in the panel, letters."""
 
     chrom: str
     rows: NDArray[np.int64]
@@ -109,8 +109,8 @@ class _VcfText:
     def __init__(self, path: Path, header: Sequence[str], samples: Sequence[str]) -> None:
         import pysam
 
-        self._file = pysam.BGZFile(str(path), "wb")
-        columns = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT".split()
+        self._file = pysam.BGZFile(str(path), "wb", None)
+        columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
         self._file.write("".join([*header, "\t".join([*columns, *samples]), "\n"]).encode())
 
     def __enter__(self) -> _VcfText:
@@ -133,7 +133,9 @@ def _array_sites(sites: _Sites, spacing: int, rng: np.random.Generator) -> NDArr
     """Typed sites: at random places, the next common enough variant."""
     common = np.flatnonzero(sites.maf >= ARRAY_MIN_MAF)
     if not len(common):
-        raise SpinImputeError("no common variant to type", found=sites.chrom, remedy="simulate a longer region")
+        raise SpinImputeError(
+            "no common variant to type", found=sites.chrom, remedy="simulate a longer region"
+        )
     places = rng.uniform(0, sites.pos[-1], size=max(1, int(sites.pos[-1] / spacing)))
     after = np.searchsorted(sites.pos[common], places).clip(max=len(common) - 1)
     return np.unique(common[after])
@@ -153,7 +155,12 @@ def _map_lines(chrom: str, region: SimulatedRegion) -> list[str]:
 def _contig_lines(spec: DatasetSpec) -> list[str]:
     contigs = [f"##contig=<ID={chrom},length={spec.region.length}>\n" for chrom in spec.chromosomes]
     meaning = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
-    return ["##fileformat=VCFv4.3\n", '##FILTER=<ID=PASS,Description="All filters passed">\n', *contigs, meaning]
+    return [
+        "##fileformat=VCFv4.3\n",
+        '##FILTER=<ID=PASS,Description="All filters passed">\n',
+        *contigs,
+        meaning,
+    ]
 
 
 def _names(letter: str, count: int) -> list[str]:

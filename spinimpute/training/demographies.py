@@ -1,12 +1,12 @@
 """Population histories to simulate from: several human ones and three other ways of living.
 
-Times are in generations, sizes in diploid people or animals. The human figures follow Gutenkunst et al. 2009 and
-Browning et al. 2018, the cattle MacLeod et al. 2013; the others are made up to be typical of their kind.
+Times are in generations, sizes in diploid people or animals. The human figures follow Gutenkunst et al. 2009
+and Browning et al. 2018, the cattle MacLeod et al. 2013; the others are made up to be typical of their kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,13 @@ class History:
     mutation_rate: float  # per base and generation
     cm_per_mb: float  # mean of the genetic map
     hotspot_share: float  # of all recombination
-    selfing: float = 0.0  # inbreeding coefficient; the effective recombination rate is (1 - selfing) times the map's
+    selfing: float = (
+        0.0  # inbreeding coefficient; the effective recombination rate is (1 - selfing) times the map's
+    )
 
 
 def history(model: str) -> History:
-    """The history called `model`, or stdpopsim's "stdpopsim:SPECIES/MODEL"; SpinImputeError for an unknown one."""
+    """The history called `model` or "stdpopsim:SPECIES/MODEL"; SpinImputeError for an unknown one."""
     if model.startswith(STDPOPSIM):
         return _from_stdpopsim(model.removeprefix(STDPOPSIM))
     if model not in HISTORIES:
@@ -79,7 +81,7 @@ def _american_admixture() -> History:
 
 
 def _human_bottleneck() -> History:
-    """A founder population: out of Africa, then a few hundred founders 100 generations ago, then fast growth."""
+    """A founder population: out of Africa, then 400 founders 100 generations ago, then fast growth."""
     sizes = [(0, 80_000, 0.05), (60, 4_000, 0.0), (90, 400, 0.0), (110, 6_000, 0.0), (920, 5_000, 0.0)]
     ancient = [(5_600, 12_300, 0.0), (8_800, 7_300, 0.0)]
     return History(_single("FOUNDER", sizes + ancient), ("FOUNDER",), HUMAN_MUTATION_RATE, 1.2, 0.7)
@@ -108,7 +110,7 @@ def _dog() -> History:
 
 
 def _selfing_plant() -> History:
-    """Inbred lines of two groups of a selfing crop: few recombinations count and both haplotypes are mostly alike."""
+    """Inbred lines of two groups of a selfing crop: few recombinations count, haplotypes come in pairs."""
     import msprime
 
     demography = msprime.Demography()
@@ -119,7 +121,7 @@ def _selfing_plant() -> History:
     return History(demography, ("LANDRACE", "ELITE"), 7e-9, 4.0, 0.3, selfing=0.95)
 
 
-def _single(name: str, epochs: list[tuple[float, float, float]]) -> msprime.Demography:
+def _single(name: str, epochs: Sequence[tuple[float, float, float]]) -> msprime.Demography:
     """One population through (time, size at that time, growth rate) epochs, from now into the past."""
     import msprime
 
@@ -138,7 +140,9 @@ def _from_stdpopsim(name: str) -> History:
         import stdpopsim
     except ImportError as error:
         raise SpinImputeError(
-            f"the model {name} needs stdpopsim", found="not installed", remedy="pip install 'spinimpute[simulate]'"
+            f"the model {name} needs stdpopsim",
+            found="not installed",
+            remedy="pip install 'spinimpute[simulate]'",
         ) from error
     species_name, _, model_name = name.partition("/")
     try:
@@ -146,7 +150,9 @@ def _from_stdpopsim(name: str) -> History:
         model = species.get_demographic_model(model_name)
     except ValueError as error:
         raise SpinImputeError("stdpopsim does not know this model", found=name, remedy=str(error)) from error
-    sampled = tuple(population.name for population in model.populations if population.default_sampling_time == 0)
+    sampled = tuple(
+        population.name for population in model.populations if population.default_sampling_time == 0
+    )
     return History(
         demography=model.model,
         populations=sampled,

@@ -1,4 +1,4 @@
-"""Simulated regions to train on and to make examples from: msprime coalescents over recombination hotspots."""
+"""Simulated regions to train on and for examples: msprime coalescents over recombination hotspots."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class RegionSpec:
 class SimulatedRegion:
     """Phased haplotypes of a region; allele 1 is ALT, and neither allele is always the ancestral one.
 
-    pos: (V,) 1-based bp, increasing; cm: (V,) cM from the region's start; alleles: (V, N), haplotypes 2i and 2i+1 are
-    person i's; population: (N/2,) one label per person.
+    pos: (V,) 1-based bp, increasing; cm: (V,) cM from the region's start; alleles: (V, N), haplotypes 2i and
+    2i + 1 are person i's; population: (N/2,) one label per person.
     """
 
     pos: NDArray[np.int64]
@@ -78,7 +78,7 @@ def simulate_region(spec: RegionSpec, seed: int) -> SimulatedRegion:
 def recombination_map(
     length: int, cm_per_mb: float, hotspot_share: float, rng: np.random.Generator
 ) -> msprime.RateMap:
-    """A lognormal background and hotspots that together carry `hotspot_share` of the map; its mean is `cm_per_mb`."""
+    """A lognormal background, and hotspots that carry `hotspot_share` of the map; mean `cm_per_mb`."""
     msprime = import_msprime()
     starts = rng.integers(0, length, size=round(length / HOTSPOT_SPACING))
     ends = np.minimum(starts + rng.integers(*HOTSPOT_WIDTH, size=len(starts)), length)
@@ -145,7 +145,7 @@ def _inbreed(alleles: NDArray[np.uint8], selfing: float, rng: np.random.Generato
 
 
 def _draw_reference(alleles: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Call REF the allele that a random haplotype carries, as a real reference genome does; alleles: (V, N)."""
+    """Call REF the allele of a random haplotype, as a real reference genome does; alleles: (V, N)."""
     swapped = rng.random(len(alleles)) < alleles.mean(axis=1)
     alleles[swapped] ^= 1
     return alleles
