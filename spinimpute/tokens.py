@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import popcount
-from spinimpute.retrieval import Anchors, Context, TypedWindow, in_threads, mismatch_left, mismatch_right
+from spinimpute.retrieval import Anchors, Context, TypedWindow, mismatch_left, mismatch_right
 
 # Typed variants looked at one by one on either side of an anchor.
 SITES_PER_SIDE = 16
@@ -142,8 +142,7 @@ def _describe(
                     )
                     out[n_run + 2 * c] = np.log(1.0 + n_left)
                     out[n_run + 2 * c + 1] = np.log(1.0 + n_right)
-                out[2 * n_first] = task[0]
-                out[2 * n_first + 1] = task[1 + a]
+                out[2 * n_first :] = task[a]
                 for s in range(2 * side):
                     m = start + s
                     if low[a] <= m < high[a] and (observed[t, m >> 6] >> np.uint64(m & 63)) & 1:
@@ -161,27 +160,28 @@ def _describe(
                 sites[t, a, s, 3] = 1.0 if known else 0.0
 
 
-def _surprise(window: TypedWindow) -> NDArray[np.float64]:
+def _surprise(window: TypedWindow, targets: slice) -> NDArray[np.float64]:
     """Return (T, M + 1) running sums of -ln of the panel frequency of the target's allele: a shared rare allele says more."""
     n = window.panel.shape[1]
     frequency = (window.panel.sum(axis=1, dtype=np.int64) + 0.5) / (n + 1)  # (M,)
     per_allele = np.stack([-np.log1p(-frequency), -np.log(frequency), np.zeros_like(frequency)], axis=1)
     row = np.arange(len(frequency))[:, None]
-    out = np.zeros((window.target.shape[1], len(frequency) + 1))
-    np.cumsum(per_allele[row, window.target].T, axis=1, out=out[:, 1:])
+    target = window.target[:, targets]
+    out = np.zeros((target.shape[1], len(frequency) + 1))
+    np.cumsum(per_allele[row, target].T, axis=1, out=out[:, 1:])
     return out
 
 
-def _task(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
-    """Return (1 + A,): log panel size, then the log map length of the 8 typed variants around each anchor."""
+def task_features(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
+    """Return (A, 2): log panel size, and the log map length of the 8 typed variants around each anchor."""
     last = len(window.cm) - 1
     span = window.cm[np.clip(anchors.gap + 3, 0, last)] - window.cm[np.clip(anchors.gap - 4, 0, last)]
-    size = [np.log(window.panel.shape[1]) - 7.0]
-    return np.concatenate([size, np.log(span + 0.001)]).astype(np.float32)
+    size = np.full(len(anchors), np.log(window.panel.shape[1]) - 7.0)
+    return np.stack([size, np.log(span + 0.001)], axis=1).astype(np.float32)
 
 
-def describe(window: TypedWindow, anchors: Anchors, context: Context, threads: int = 1) -> Tokens:
-    """Measure every context haplotype against its target (design section 3.2)."""
+def describe(window: TypedWindow, anchors: Anchors, context: Context, targets: slice) -> Tokens:
+    """Measure every context haplotype against its target; context belongs to the given targets of the window."""
     shape = context.haplotype.shape
     measures = np.empty((*shape, N_MEASURES), np.float32)
     match = np.empty((*shape, 2 * SITES_PER_SIDE), np.int8)
@@ -190,15 +190,10 @@ def describe(window: TypedWindow, anchors: Anchors, context: Context, threads: i
     right = np.searchsorted(window.cm, anchors.cm[:, None] + COUNT_CM, side="right")
     gap = anchors.gap[:, None]
     bounds = np.concatenate([np.minimum(left, gap), np.maximum(right, gap)], axis=1)
-    surprise, task = _surprise(window), _task(window, anchors)
-    panel, target, observed = window.panel_words, window.target_words, window.observed_words
-
-    def work(part: slice) -> None:
-        _describe(
-            panel, target[part], observed[part], window.cm, surprise[part],
-            anchors.gap, anchors.cm, anchors.low, anchors.high, bounds, task,
-            context.haplotype[part], measures[part], match[part], sites[part],
-        )  # fmt: skip
-
-    in_threads(work, shape[0], threads)
+    _describe(
+        window.panel_words, window.target_words[targets], window.observed_words[targets],
+        window.cm, _surprise(window, targets),
+        anchors.gap, anchors.cm, anchors.low, anchors.high, bounds, task_features(window, anchors),
+        context.haplotype, measures, match, sites,
+    )  # fmt: skip
     return Tokens(measures, match, sites)

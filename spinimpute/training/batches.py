@@ -10,10 +10,9 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spinimpute.copying import FLOOR_CM
 from spinimpute.training.pseudo_targets import Draw
 
-# Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
-FLOOR_CM = 1e-3
 
 
 @dataclass(frozen=True)

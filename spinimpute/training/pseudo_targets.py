@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.retrieval import Anchors, Context, TypedWindow, place_anchors, retrieve
+from spinimpute.retrieval import Anchors, Context, TypedWindow, order_panel, place_anchors, retrieve
 from spinimpute.tokens import Tokens, describe
 from spinimpute.training.sources import Source
 
@@ -122,7 +122,8 @@ def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int
     truth = np.ascontiguousarray(truth[:, keep])
     window = TypedWindow(cm[typed], np.ascontiguousarray(panel[typed]), observe(rng, truth[typed]))
     anchors = place_anchors(window.cm, gaps.astype(np.int64))
-    context = retrieve(window, anchors, context_size)
+    everybody = slice(0, truth.shape[1])
+    context = retrieve(window, anchors, order_panel(window, anchors), everybody, context_size)
     return Draw(
         panel=panel,
         truth=truth,
@@ -132,5 +133,5 @@ def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int
         first_variant=np.searchsorted(cm, anchors.cm),
         anchors=anchors,
         context=context,
-        tokens=describe(window, anchors, context),
+        tokens=describe(window, anchors, context, everybody),
     )

@@ -1,0 +1,215 @@
+"""Copying alleles from packed context haplotypes: the predictor's sums, without ever unpacking the panel.
+
+A slot is a bit of a packed core: one variant, or padding that no haplotype carries. Bits mark the rarer allele, so
+few are set and a segment costs little more than its carriers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spinimpute.bits import popcount, trailing_zeros
+
+# Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
+FLOOR_CM = 1e-3
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The slots of a core cut at the anchors: segment j lies between anchors left[j] and right[j].
+
+    start (J + 1,) slot bounds; left, right (J,) anchor indices, equal before the first and after the last anchor;
+    cm (slots,) map position; anchor_cm (A,); log_odds (slots,) of the marked allele; task (A, 2) token features.
+    """
+
+    start: NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    cm: NDArray[np.float64]
+    anchor_cm: NDArray[np.float64]
+    log_odds: NDArray[np.float32]
+    task: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Slots that somebody in the context carries: target (Q,), slot (Q,), and frequency (Q, H), entropy (Q, H), query
+    (Q, 4) as `Calibration.forward` takes them."""
+
+    target: NDArray[np.int32]
+    slot: NDArray[np.int32]
+    frequency: NDArray[np.float32]
+    entropy: NDArray[np.float32]
+    query: NDArray[np.float32]
+
+
+def cut_segments(
+    cm: NDArray[np.float64], log_odds: NDArray[np.float32], anchor_cm: NDArray[np.float64], task: NDArray[np.float32]
+) -> Segments:
+    """Cut slots at map positions cm (slots,), ascending, at the anchors."""
+    last = len(anchor_cm) - 1
+    inner = np.searchsorted(cm, anchor_cm)
+    start = np.concatenate([[0], inner, [len(cm)]]).astype(np.int64)
+    left = np.clip(np.arange(-1, last + 1), 0, last)
+    right = np.clip(np.arange(0, last + 2), 0, last)
+    return Segments(start, left, right, cm, anchor_cm, log_odds, task)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
+    """Clear the bits of word number index that lie outside slots [start, stop)."""
+    if index == start >> 6:
+        word &= np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(start & 63)
+    if index == (stop - 1) >> 6:
+        word &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((stop - 1) & 63))
+    return word
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _carried(
+    words: NDArray[np.uint64], context: NDArray[np.int32], start: int, stop: int, carried: NDArray[np.uint64]
+) -> int:
+    """Mark in carried (words of the segment) the slots that some haplotype of the two contexts (2, K) carries; count."""
+    first, last = start >> 6, (stop - 1) >> 6
+    total = 0
+    for w in range(first, last + 1):
+        union = np.uint64(0)
+        for side in range(2):
+            for k in range(context.shape[1]):
+                union |= words[context[side, k], w]
+        carried[w - first] = _masked(union, w, start, stop)
+        total += popcount(carried[w - first])
+    return total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _accumulate(
+    words: NDArray[np.uint64],
+    context: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    share: NDArray[np.float32],
+    start: int,
+    stop: int,
+    row_of: NDArray[np.int32],
+    frequency: NDArray[np.float32],
+) -> None:
+    """Add each carrier's weights (K, H) times share (slots of the segment,) to the rows of its slots."""
+    for k in range(context.shape[0]):
+        for w in range(start >> 6, ((stop - 1) >> 6) + 1):
+            word = _masked(words[context[k], w], w, start, stop)
+            while word != 0:
+                at = (w << 6) + trailing_zeros(word) - start
+                word &= word - np.uint64(1)
+                row, part = row_of[at], share[at]
+                for h in range(weights.shape[1]):
+                    frequency[row, h] += part * weights[k, h]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count(
+    words: NDArray[np.uint64],
+    context: NDArray[np.int32],
+    start: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    scratch: NDArray[np.uint64],
+) -> int:
+    total = 0
+    pair = np.empty((2, context.shape[2]), np.int32)
+    for t in range(context.shape[0]):
+        for j in range(left.shape[0]):
+            if start[j + 1] > start[j]:
+                pair[0], pair[1] = context[t, left[j]], context[t, right[j]]
+                total += _carried(words, pair, start[j], start[j + 1], scratch)
+    return total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _copy(
+    words: NDArray[np.uint64],
+    context: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    entropy: NDArray[np.float32],
+    start: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    cm: NDArray[np.float64],
+    anchor_cm: NDArray[np.float64],
+    log_odds: NDArray[np.float32],
+    task: NDArray[np.float32],
+    scratch: NDArray[np.uint64],
+    target: NDArray[np.int32],
+    slot: NDArray[np.int32],
+    frequency: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    query: NDArray[np.float32],
+) -> None:
+    n_heads = weights.shape[3]
+    longest = 0
+    for j in range(left.shape[0]):
+        longest = max(longest, start[j + 1] - start[j])
+    row_of = np.empty(longest, np.int32)
+    share = np.empty(longest, np.float32)
+    rest = np.empty(longest, np.float32)
+    pair = np.empty((2, context.shape[2]), np.int32)
+    n = 0
+    for t in range(context.shape[0]):
+        for j in range(left.shape[0]):
+            low, high = start[j], start[j + 1]
+            if high == low:
+                continue
+            a, b = left[j], right[j]
+            pair[0], pair[1] = context[t, a], context[t, b]
+            _carried(words, pair, low, high, scratch)
+            span = anchor_cm[b] - anchor_cm[a]
+            for w in range(low >> 6, ((high - 1) >> 6) + 1):
+                word = scratch[w - (low >> 6)]
+                while word != 0:
+                    s = (w << 6) + trailing_zeros(word)
+                    word &= word - np.uint64(1)
+                    part = np.float32((cm[s] - anchor_cm[a]) / span) if span > 0 else np.float32(0.5)
+                    near = min(abs(cm[s] - anchor_cm[a]), abs(anchor_cm[b] - cm[s]))
+                    row_of[s - low], share[s - low], rest[s - low] = n, part, np.float32(1) - part
+                    target[n], slot[n] = t, s
+                    query[n, 0] = log_odds[s]
+                    query[n, 1] = np.log(near + FLOOR_CM)
+                    for i in range(2):
+                        query[n, 2 + i] = task[a, i] + part * (task[b, i] - task[a, i])
+                    for h in range(n_heads):
+                        spread[n, h] = entropy[t, a, h] + part * (entropy[t, b, h] - entropy[t, a, h])
+                        frequency[n, h] = 0
+                    n += 1
+            _accumulate(words, context[t, a], weights[t, a], rest, low, high, row_of, frequency)
+            _accumulate(words, context[t, b], weights[t, b], share, low, high, row_of, frequency)
+
+
+def copy_alleles(
+    words: NDArray[np.uint64],
+    segments: Segments,
+    context: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    entropy: NDArray[np.float32],
+) -> Queries:
+    """Sum the copying weights of the carriers of every slot, blended between the anchors linearly in cM.
+
+    words (N, W) packed core; context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H).
+    """
+    start, left, right = segments.start, segments.left, segments.right
+    scratch = np.empty(words.shape[1] + 1, np.uint64)
+    n, n_heads = _count(words, context, start, left, right, scratch), weights.shape[3]
+    queries = Queries(
+        target=np.empty(n, np.int32),
+        slot=np.empty(n, np.int32),
+        frequency=np.empty((n, n_heads), np.float32),
+        entropy=np.empty((n, n_heads), np.float32),
+        query=np.empty((n, 4), np.float32),
+    )
+    _copy(
+        words, context, weights, entropy, start, left, right, segments.cm, segments.anchor_cm, segments.log_odds,
+        segments.task, scratch, queries.target, queries.slot, queries.frequency, queries.entropy, queries.query,
+    )  # fmt: skip
+    return queries

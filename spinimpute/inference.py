@@ -1,0 +1,108 @@
+"""From a window to dosages: context, tokens, network, copying, calibration, for one batch of targets after another.
+
+Batches are the same whatever the number of threads, so the output is too.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
+from spinimpute.windows import Window
+from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
+from spinimpute.spin.model import Spin, entropy
+from spinimpute.tokens import describe, task_features
+
+# Typed gaps from one anchor to the next; blending between anchors makes more of them needless (design section 2).
+STRIDE = 4
+# Context haplotypes at all anchors of a batch: bounds memory and keeps a batch in cache.
+BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 20}
+# Probability of an allele that nobody in the context carries.
+ABSENT = 1e-4
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A network on its device, and how many threads feed it."""
+
+    network: Spin
+    device: torch.device
+    threads: int
+
+    def impute(self, window: Window) -> NDArray[np.float32]:
+        """Return the ALT dose (V, T) of every haplotype at the core variants of a window.
+
+        Observed alleles come back as exactly 0 or 1.
+        """
+        n_targets = window.flanked.target.shape[1]
+        dose = np.full((n_targets, window.core.words.shape[1] * 64), ABSENT, np.float32)
+        if len(window.flanked.cm) == 0:
+            dose[:] = 1 / (1 + np.exp(-window.core.log_odds))
+            return _finish(window, dose)
+        anchors = choose_anchors(window, len(self.network.layers))
+        orders = order_panel(window.flanked, anchors)
+        task = task_features(window.flanked, anchors)
+        segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
+        n_context = min(self.network.config.context, window.flanked.panel.shape[1])
+        size = max(1, BATCH_TOKENS[self.device.type] // (len(anchors) * n_context))
+        batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
+
+        def work(targets: slice) -> None:
+            queries, probability = self._batch(window, anchors, orders, segments, targets)
+            dose[targets][queries.target, queries.slot] = probability
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(work, batches))
+        return _finish(window, dose)
+
+    @torch.inference_mode()
+    def _batch(
+        self, window: Window, anchors: Anchors, orders: PanelOrders, segments: Segments, targets: slice
+    ) -> tuple[Queries, NDArray[np.float32]]:
+        context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
+        weights = self._weigh(window, anchors, context, targets)
+        spread = entropy(weights)
+        queries = copy_alleles(
+            window.core.words, segments, context.haplotype, weights.cpu().numpy(), spread.cpu().numpy()
+        )
+        features = (self._tensor(part) for part in (queries.frequency, queries.entropy, queries.query))
+        probability = torch.sigmoid(self.network.calibration(*features))
+        return queries, probability.cpu().numpy()
+
+    def _weigh(self, window: Window, anchors: Anchors, context: Context, targets: slice) -> torch.Tensor:
+        tokens = describe(window.flanked, anchors, context, targets)
+        arrays = (tokens.measures, tokens.match, tokens.sites, context.previous, context.following)
+        weights: torch.Tensor = self.network(*(self._tensor(array) for array in arrays))
+        return weights
+
+    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+
+def choose_anchors(window: Window, halo: int) -> Anchors:
+    """Place anchors at every STRIDE-th typed gap of the chromosome that the core needs, and halo more on either side,
+    since a network of that many layers listens to that many neighbours."""
+    n_typed = len(window.flanked.cm)
+    aligned = np.arange(-window.first_typed % STRIDE, n_typed + 1, STRIDE)
+    gaps = np.unique(np.concatenate([[0], aligned, [n_typed]])).astype(np.int64)
+    anchors = place_anchors(window.flanked.cm, gaps)
+    first = np.searchsorted(anchors.cm, window.core.cm[0], side="right") - 1
+    last = np.searchsorted(anchors.cm, window.core.cm[-1], side="left")
+    kept = slice(max(int(first) - halo, 0), int(last) + halo + 1)
+    return Anchors(anchors.gap[kept], anchors.cm[kept], anchors.low[kept], anchors.high[kept])
+
+
+def _finish(window: Window, dose: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn doses of the rarer allele by slot (T, slots) into ALT doses by variant (V, T), with observed alleles."""
+    core = window.core
+    alt = np.ascontiguousarray(dose[:, core.slot].T)
+    flipped = core.flip[core.slot]
+    alt[flipped] = 1 - alt[flipped]
+    observed = window.observed[core.record]  # (V, T)
+    carries = (observed == core.allele[:, None]).astype(np.float32)
+    return np.where(observed >= 0, carries, alt)

@@ -1,0 +1,1 @@
+"""Training: sources of haplotypes, pseudo-targets drawn from them, batches and the optimisation loop."""
