@@ -3,8 +3,8 @@
 python benchmarks/accuracy/run.py --data DIR --out RESULTS [--sets ...] [--arrays ...] [--tools ...]
 
 DIR holds a folder for each set: panel.bcf, truth.bcf, plink.map and target.ARRAY.vcf.gz for each array. Needs
-bcftools and tabix; tools that are not installed are left out. RESULTS gets table.md, results.json, and the tools'
-outputs and logs.
+bcftools and tabix; tools that are not installed are left out. RESULTS gets table.md, results.json, and
+each tool's output and log.
 """
 
 from __future__ import annotations
