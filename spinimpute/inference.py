@@ -76,7 +76,8 @@ class Engine:
 
     def _weigh(self, window: Window, anchors: Anchors, context: Context, targets: slice) -> torch.Tensor:
         tokens = describe(window.flanked, anchors, context, targets)
-        arrays = (tokens.measures, tokens.match, tokens.sites, context.previous, context.following)
+        task = np.broadcast_to(tokens.task, (len(context.haplotype), *tokens.task.shape)).copy()
+        arrays = (tokens.measures, tokens.match, tokens.sites, task, context.previous, context.following)
         weights: torch.Tensor = self.network(*(self._tensor(array) for array in arrays))
         return weights
 

@@ -1,7 +1,8 @@
 """Attributes of context haplotypes, described relative to the target and never by column.
 
 Two kinds per context haplotype at an anchor: measurements of its matching runs, and the match bits of the typed
-variants nearest to the anchor, which go with a description of those variants shared by the whole context.
+variants nearest to the anchor, which go with a description of those variants shared by the whole context. The
+network takes logarithms and compares the haplotypes; here is only what takes the panel to know.
 """
 
 from __future__ import annotations
@@ -15,14 +16,12 @@ from numpy.typing import NDArray
 from spinimpute.bits import popcount
 from spinimpute.retrieval import Anchors, Context, TypedWindow, mismatch_left, mismatch_right
 
-# Typed variants looked at one by one on either side of an anchor.
+# Typed variants looked at one by one on either side of an anchor; both sides together fill half a word.
 SITES_PER_SIDE = 16
 # Distances from the anchor within which mismatches are counted, in cM.
 COUNT_CM = np.array([0.03, 0.1, 0.3, 1.0])
 N_RUN = 14
-N_COUNT = 2 * len(COUNT_CM)
-# Runs and counts, the same relative to the best of the context, and two that describe the task.
-N_MEASURES = 2 * (N_RUN + N_COUNT) + 2
+N_MEASURES = N_RUN + 2 * len(COUNT_CM)
 N_SITE_FEATURES = 4
 
 
@@ -30,13 +29,17 @@ N_SITE_FEATURES = 4
 class Tokens:
     """Network input for T targets at A anchors.
 
-    measures (T, A, K, N_MEASURES) float32; match (T, A, K, 2 SITES_PER_SIDE) int8, 1 match, -1 mismatch, 0 unknown;
-    sites (T, A, 2 SITES_PER_SIDE, N_SITE_FEATURES) float32, the typed variants behind the match bits.
+    measures (T, A, K, N_MEASURES) float32: columns 0-3 cM, 4-7 typed variants and 8-11 surprise (nats) of the runs to
+    the first mismatch left and right, to the second left and right; 12, 13 cM of the whole and of the shorter first
+    run; then mismatches within COUNT_CM, left and right of each. match (T, A, K, 2 SITES_PER_SIDE) int8, 1 match, -1
+    mismatch, 0 unknown; sites (T, A, 2 SITES_PER_SIDE, N_SITE_FEATURES) float32, the typed variants behind the match
+    bits: log cM from the anchor, surprise, side, known; task (A, 2) float32 as `task_features`.
     """
 
     measures: NDArray[np.float32]
     match: NDArray[np.int8]
     sites: NDArray[np.float32]
+    task: NDArray[np.float32]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -59,7 +62,18 @@ def count_mismatches(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _runs(
+def _half_word(words: NDArray[np.uint64], start: int) -> np.uint64:
+    """Return bits start to start + 32 of packed words; bits off either end are 0."""
+    word, shift = start >> 6, start & 63
+    n = words.shape[0]
+    low = words[word] >> np.uint64(shift) if 0 <= word < n else np.uint64(0)
+    if shift > 32 and 0 <= word + 1 < n:
+        low |= words[word + 1] << np.uint64(64 - shift)
+    return low & np.uint64(0xFFFFFFFF)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _measure_runs(
     panel: NDArray[np.uint64],
     target: NDArray[np.uint64],
     observed: NDArray[np.uint64],
@@ -71,36 +85,66 @@ def _runs(
     high: int,
     out: NDArray[np.float32],
 ) -> None:
-    """Fill out[:14]: log cM, log sites and log surprise of the runs to the first and second mismatch on either side,
-    then the log of the whole and of the shorter first run."""
     left1 = mismatch_left(panel, target, observed, gap, low)
-    left2 = mismatch_left(panel, target, observed, left1, low) if left1 > low else low - 1
+    left2 = mismatch_left(panel, target, observed, left1, low)
     right1 = mismatch_right(panel, target, observed, gap, high)
-    right2 = mismatch_right(panel, target, observed, right1 + 1, high) if right1 + 1 < high else high
+    right2 = mismatch_right(panel, target, observed, right1 + 1, high)
     for i, end in enumerate((left1, left2)):
-        run = at - cm[max(end, low)] if gap > low else 0.0
-        out[2 * i] = np.log(run + 0.002)
-        out[4 + 2 * i] = np.log(gap - end)
-        out[8 + 2 * i] = np.log(1.0 + surprise[gap] - surprise[end + 1])
+        out[2 * i] = at - cm[max(end, low)] if gap > low else 0.0
+        out[4 + 2 * i] = gap - end - 1
+        out[8 + 2 * i] = surprise[gap] - surprise[end + 1]
     for i, end in enumerate((right1, right2)):
-        run = cm[min(end, high - 1)] - at if high > gap else 0.0
-        out[2 * i + 1] = np.log(run + 0.002)
-        out[5 + 2 * i] = np.log(end - gap + 1)
-        out[9 + 2 * i] = np.log(1.0 + surprise[end] - surprise[gap])
-    out[12] = np.log(np.exp(out[0]) + np.exp(out[1]))
+        out[2 * i + 1] = cm[min(end, high - 1)] - at if high > gap else 0.0
+        out[5 + 2 * i] = end - gap
+        out[9 + 2 * i] = surprise[end] - surprise[gap]
+    out[12] = out[0] + out[1]
     out[13] = min(out[0], out[1])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _relative_to_best(measures: NDArray[np.float32], n_run: int, n_count: int) -> None:
-    """Fill the second half of the (K, D) measures: runs minus the longest, counts minus the least."""
-    n = n_run + n_count
-    for d in range(n):
-        best = measures[0, d]
-        for k in range(1, measures.shape[0]):
-            best = max(best, measures[k, d]) if d < n_run else min(best, measures[k, d])
-        for k in range(measures.shape[0]):
-            measures[k, n + d] = measures[k, d] - best
+def _count_rings(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    gap: int,
+    bounds: NDArray[np.int64],
+    out: NDArray[np.float32],
+) -> None:
+    """Fill mismatch counts for nested bounds (2, D): the lowest variant left, the highest right, nearest first."""
+    inner_left, inner_right = gap, gap
+    n_left, n_right = 0, 0
+    for d in range(bounds.shape[1]):
+        n_left += count_mismatches(panel, target, observed, bounds[0, d], inner_left)
+        n_right += count_mismatches(panel, target, observed, inner_right, bounds[1, d])
+        inner_left, inner_right = bounds[0, d], bounds[1, d]
+        out[2 * d], out[2 * d + 1] = n_left, n_right
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _describe_sites(
+    observed: NDArray[np.uint64],
+    cm: NDArray[np.float64],
+    surprise: NDArray[np.float64],
+    gap: int,
+    at: float,
+    low: int,
+    high: int,
+    out: NDArray[np.float32],
+) -> np.uint64:
+    """Fill the site features (S, 4) and return the bits of the sites that are within reach and observed."""
+    start = gap - out.shape[0] // 2
+    seen = _half_word(observed, start)
+    known = np.uint64(0)
+    out[:] = 0.0
+    for s in range(out.shape[0]):
+        m = start + s
+        if low <= m < high and (seen >> np.uint64(s)) & np.uint64(1):
+            known |= np.uint64(1) << np.uint64(s)
+            out[s, 0] = np.log(abs(cm[m] - at) + 0.002)
+            out[s, 1] = surprise[m + 1] - surprise[m]
+            out[s, 2] = -1.0 if m < gap else 1.0
+            out[s, 3] = 1.0
+    return known
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -114,50 +158,28 @@ def _describe(
     at: NDArray[np.float64],
     low: NDArray[np.int64],
     high: NDArray[np.int64],
-    count_bounds: NDArray[np.int64],
-    task: NDArray[np.float32],
+    bounds: NDArray[np.int64],
     haplotype: NDArray[np.int32],
     measures: NDArray[np.float32],
     match: NDArray[np.int8],
     sites: NDArray[np.float32],
 ) -> None:
     n_target, n_anchors, n_context = haplotype.shape
-    n_typed = cm.shape[0]
-    side = match.shape[3] // 2
-    n_run, n_distances = 14, count_bounds.shape[1] // 2
-    n_first = n_run + 2 * n_distances
+    n_sites = match.shape[3]
+    n_run = measures.shape[3] - 2 * bounds.shape[2]
     for t in range(n_target):
+        mine, seen = target[t], observed[t]
         for a in range(n_anchors):
-            start = gap[a] - side
+            known = _describe_sites(seen, cm, surprise[t], gap[a], at[a], low[a], high[a], sites[t, a])
+            expected = _half_word(mine, gap[a] - n_sites // 2)
             for k in range(n_context):
-                row = panel[haplotype[t, a, k]]
-                out = measures[t, a, k]
-                _runs(
-                    row, target[t], observed[t], cm, surprise[t], gap[a], at[a], low[a], high[a], out[:n_run]
-                )
-                for c in range(n_distances):
-                    n_left = count_mismatches(row, target[t], observed[t], count_bounds[a, c], gap[a])
-                    n_right = count_mismatches(
-                        row, target[t], observed[t], gap[a], count_bounds[a, n_distances + c]
-                    )
-                    out[n_run + 2 * c] = np.log(1.0 + n_left)
-                    out[n_run + 2 * c + 1] = np.log(1.0 + n_right)
-                out[2 * n_first :] = task[a]
-                for s in range(2 * side):
-                    m = start + s
-                    if low[a] <= m < high[a] and (observed[t, m >> 6] >> np.uint64(m & 63)) & 1:
-                        differs = ((row[m >> 6] ^ target[t, m >> 6]) >> np.uint64(m & 63)) & 1
-                        match[t, a, k, s] = 1 - 2 * np.int8(differs)
-                    else:
-                        match[t, a, k, s] = 0
-            _relative_to_best(measures[t, a], n_run, 2 * n_distances)
-            for s in range(2 * side):
-                m = min(max(start + s, 0), n_typed - 1)
-                known = low[a] <= start + s < high[a]
-                sites[t, a, s, 0] = np.log(abs(cm[m] - at[a]) + 0.002) if known else 0.0
-                sites[t, a, s, 1] = surprise[t, m + 1] - surprise[t, m] if known else 0.0
-                sites[t, a, s, 2] = -1.0 if s < side else 1.0
-                sites[t, a, s, 3] = 1.0 if known else 0.0
+                row, out = panel[haplotype[t, a, k]], measures[t, a, k]
+                _measure_runs(row, mine, seen, cm, surprise[t], gap[a], at[a], low[a], high[a], out[:n_run])
+                _count_rings(row, mine, seen, gap[a], bounds[a], out[n_run:])
+                differs = _half_word(row, gap[a] - n_sites // 2) ^ expected
+                for s in range(n_sites):
+                    sign = 1 - 2 * np.int8((differs >> np.uint64(s)) & np.uint64(1))
+                    match[t, a, k, s] = sign * np.int8((known >> np.uint64(s)) & np.uint64(1))
 
 
 def _surprise(window: TypedWindow, targets: slice) -> NDArray[np.float64]:
@@ -189,11 +211,11 @@ def describe(window: TypedWindow, anchors: Anchors, context: Context, targets: s
     left = np.searchsorted(window.cm, anchors.cm[:, None] - COUNT_CM, side="left")
     right = np.searchsorted(window.cm, anchors.cm[:, None] + COUNT_CM, side="right")
     gap = anchors.gap[:, None]
-    bounds = np.concatenate([np.minimum(left, gap), np.maximum(right, gap)], axis=1)
+    bounds = np.stack([np.minimum(left, gap), np.maximum(right, gap)], axis=1)  # (A, 2, D)
     _describe(
         window.panel_words, window.target_words[targets], window.observed_words[targets],
         window.cm, _surprise(window, targets),
-        anchors.gap, anchors.cm, anchors.low, anchors.high, bounds, task_features(window, anchors),
+        anchors.gap, anchors.cm, anchors.low, anchors.high, bounds,
         context.haplotype, measures, match, sites,
     )  # fmt: skip
-    return Tokens(measures, match, sites)
+    return Tokens(measures, match, sites, task_features(window, anchors))

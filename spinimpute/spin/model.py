@@ -30,9 +30,31 @@ class SpinConfig:
     message: int = 16
     hidden: int = 32
     context: int = 64
-    measures: int = 46
+    measures: int = 22
+    runs: int = 14
+    task_features: int = 2
     site_features: int = 4
     query_features: int = 4
+
+
+class Attributes(nn.Module):
+    """Measures of context haplotypes as the network likes them: logarithms, and how far from the context's best."""
+
+    offset: Tensor
+
+    def __init__(self, config: SpinConfig) -> None:
+        super().__init__()
+        self.runs = config.runs
+        # Runs in cM are floored at 0.002; counts and surprise are logged as 1 + x.
+        in_cm = [d < 4 or config.runs - 2 <= d < config.runs for d in range(config.measures)]
+        self.register_buffer("offset", torch.where(torch.tensor(in_cm), 0.002, 1.0), persistent=False)
+
+    def forward(self, measures: Tensor) -> Tensor:
+        """Map measures (B, A, K, D) >= 0 to (B, A, K, 2 D)."""
+        logs = torch.log(measures + self.offset)
+        longest = logs[..., : self.runs].amax(dim=-2, keepdim=True)
+        fewest = logs[..., self.runs :].amin(dim=-2, keepdim=True)
+        return torch.cat([logs, logs - torch.cat([longest, fewest], dim=-1)], dim=-1)
 
 
 class Layer(nn.Module):
@@ -84,7 +106,9 @@ class Spin(nn.Module):
         super().__init__()
         self.config = config
         self.xaba = XABA(config.site_features, config.latents)
-        self.embed = nn.Linear(config.measures + config.latents, config.width)
+        self.attributes = Attributes(config)
+        self.embed = nn.Linear(2 * config.measures + config.latents, config.width)
+        self.task = nn.Linear(config.task_features, config.width, bias=False)
         self.latent = nn.Linear(config.width, config.width)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
@@ -92,15 +116,16 @@ class Spin(nn.Module):
         self.calibration = Calibration(config)
 
     def forward(
-        self, measures: Tensor, match: Tensor, sites: Tensor, previous: Tensor, following: Tensor
+        self, measures: Tensor, match: Tensor, sites: Tensor, task: Tensor, previous: Tensor, following: Tensor
     ) -> Tensor:
         """Return copying weights (B, A, K, H), summing to one over K.
 
-        measures (B, A, K, D), match (B, A, K, S), sites (B, A, S, C) as `tokens.Tokens`; previous and following
-        (B, A, K) as `retrieval.Context`.
+        measures (B, A, K, D), match (B, A, K, S), sites (B, A, S, C) and task (B, A, 2) as `tokens.Tokens`; previous
+        and following (B, A, K) as `retrieval.Context`.
         """
-        attributes = torch.cat([measures, self.xaba(match, sites)], dim=-1)
-        latent = self.latent(functional.silu(self.embed(attributes)))
+        attributes = torch.cat([self.attributes(measures), self.xaba(match, sites)], dim=-1)
+        embedded = self.embed(attributes) + self.task(task).unsqueeze(-2)
+        latent = self.latent(functional.silu(embedded))
         for layer in self.layers:
             latent = layer(latent, previous, following)
         return functional.softmax(self.copy(self.norm(latent)), dim=-2)

@@ -19,7 +19,7 @@ from spinimpute.training.pseudo_targets import Draw
 class Batch:
     """Network input and answers for B stretches of A anchors, J = A - 1 segments between them, Q queries in each.
 
-    measures, match, sites, previous, following as `Spin.forward`; left, right (B, J, Q, K) uint8, which context
+    measures, match, sites, task, previous, following as `Spin.forward`; left, right (B, J, Q, K) uint8, which context
     haplotypes of the anchors at either end carry the allele; share (B, J, Q) weight of the right anchor; query
     (B, J, Q, 4) as `Calibration.forward`; truth (B, J, Q); asked (B, J, Q) 1 for a real query, 0 for padding.
     """
@@ -27,6 +27,7 @@ class Batch:
     measures: Tensor
     match: Tensor
     sites: Tensor
+    task: Tensor
     previous: Tensor
     following: Tensor
     left: Tensor
@@ -90,7 +91,7 @@ def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at
     out.share[at][:n] = share
     out.query[at][:n, 0] = draw.log_odds[chosen]
     out.query[at][:n, 1] = np.log(np.minimum(cm - low, high - cm) + FLOOR_CM)
-    task = draw.tokens.measures[t, a : a + 2, 0, -2:]
+    task = draw.tokens.task[a : a + 2]
     out.query[at][:n, 2:] = task[0] + share[:, None] * (task[1] - task[0])
     out.truth[at][:n] = draw.truth[chosen, t]
     out.asked[at][:n] = 1
@@ -118,13 +119,13 @@ def sample_batch(
         cut = (t, slice(start, start + length))
         tokens, context = draw.tokens, draw.context
         parts.append(
-            (tokens.measures[cut], tokens.match[cut], tokens.sites[cut])
+            (tokens.measures[cut], tokens.match[cut], tokens.sites[cut], tokens.task[cut[1]])
             + (context.previous[cut], context.following[cut])
         )
         for j in range(length - 1):
             _ask(draw, t, start + j, rng, out, (b, j))
     inputs = [torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)]
-    inputs[3][:, 0] = -1
-    inputs[4][:, -1] = -1
+    inputs[4][:, 0] = -1
+    inputs[5][:, -1] = -1
     answers = {name: torch.from_numpy(array) for name, array in vars(out).items()}
     return Batch(*inputs, **answers)

@@ -1,0 +1,182 @@
+"""Slow, plain implementations that the fast ones are compared with."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spinimpute.spin.model import Spin
+
+
+def prefix_sorted(panel: NDArray[np.uint8], gap: int) -> list[int]:
+    """Haplotypes by their reversed prefix before a gap, ties by index."""
+    return sorted(range(panel.shape[1]), key=lambda n: (list(panel[:gap, n][::-1]), n))
+
+
+def mismatches(panel: NDArray[np.uint8], target: NDArray[np.int8]) -> list[int]:
+    """Typed variants at which a panel haplotype (M,) differs from an observed target allele (M,)."""
+    return [m for m in range(len(panel)) if target[m] >= 0 and panel[m] != target[m]]
+
+
+def run_score(
+    panel: NDArray[np.uint8], target: NDArray[np.int8], cm: NDArray[np.float64], gap: int, at: float, reach: float
+) -> float:
+    """The retrieval score of design section 3.1 for one panel haplotype (M,) at one anchor."""
+    near = [m for m in range(len(cm)) if abs(cm[m] - at) <= reach]
+    low, high = min([*near, gap]), max([*[m + 1 for m in near], gap])
+    wrong = [m for m in mismatches(panel, target) if low <= m < high]
+    left = max([m for m in wrong if m < gap], default=low - 1)
+    right = min([m for m in wrong if m >= gap], default=high)
+    left_cm = at - cm[max(left, low)] if gap > low else 0.0
+    right_cm = cm[min(right, high - 1)] - at if high > gap else 0.0
+    score = math.log(left_cm + 0.002) + math.log(right_cm + 0.002) + 0.5 * math.log(1 + right - left - 1)
+    one_sided = left == gap - 1 or right == gap
+    return score + 2 * (left_cm + right_cm) - (1 if one_sided else 0)
+
+
+def _linear(layer: torch.nn.Linear, x: list[float]) -> list[float]:
+    weight, bias = layer.weight.tolist(), layer.bias.tolist()
+    return [sum(w * v for w, v in zip(row, x, strict=True)) + b for row, b in zip(weight, bias, strict=True)]
+
+
+def _silu(x: list[float]) -> list[float]:
+    return [v / (1 + math.exp(-v)) for v in x]
+
+
+def _softmax(x: list[float]) -> list[float]:
+    top = max(x)
+    powers = [math.exp(v - top) for v in x]
+    return [p / sum(powers) for p in powers]
+
+
+def _norm(layer: torch.nn.LayerNorm, x: list[float]) -> list[float]:
+    mean = sum(x) / len(x)
+    variance = sum((v - mean) ** 2 for v in x) / len(x)
+    scaled = [(v - mean) / math.sqrt(variance + layer.eps) for v in x]
+    return [
+        s * w + b for s, w, b in zip(scaled, layer.weight.tolist(), layer.bias.tolist(), strict=True)
+    ]
+
+
+def _attributes(spin: Spin, measures: list[list[float]]) -> list[list[float]]:
+    runs = spin.config.runs
+    cm = {0, 1, 2, 3, runs - 2, runs - 1}
+    logs = [[math.log(v + (0.002 if d in cm else 1.0)) for d, v in enumerate(row)] for row in measures]
+    columns = list(zip(*logs, strict=True))
+    best = [max(c) if d < runs else min(c) for d, c in enumerate(columns)]
+    return [row + [v - b for v, b in zip(row, best, strict=True)] for row in logs]
+
+
+def _xaba(spin: Spin, match: list[float], sites: list[list[float]]) -> list[float]:
+    keys = [_linear(spin.xaba.key[2], _silu(_linear(spin.xaba.key[0], site))) for site in sites]
+    latents = []
+    for f in range(spin.config.latents):
+        attention = _softmax([keys[s][f] + math.log(sites[s][-1] + 1e-9) for s in range(len(sites))])
+        latents.append(sum(attention[s] * sites[s][-1] * match[s] for s in range(len(sites))))
+    return latents
+
+
+def copying_weights(
+    spin: Spin,
+    measures: torch.Tensor,
+    match: torch.Tensor,
+    sites: torch.Tensor,
+    task: torch.Tensor,
+    previous: torch.Tensor,
+    following: torch.Tensor,
+) -> torch.Tensor:
+    """The network with a loop for every axis but the numbers of one linear layer: weights (B, A, K, H)."""
+    return torch.tensor(
+        [
+            _target(
+                spin, measures[b].tolist(), match[b].tolist(), sites[b].tolist(),
+                task[b].tolist(), previous[b].tolist(), following[b].tolist(),
+            )  # fmt: skip
+            for b in range(len(measures))
+        ],
+        dtype=measures.dtype,
+    )
+
+
+def _target(spin: Spin, measures, match, sites, task, previous, following):  # type: ignore[no-untyped-def]
+    n_anchors, n_context = len(measures), len(measures[0])
+    latent = []
+    for a in range(n_anchors):
+        attributes = _attributes(spin, measures[a])
+        about = [sum(w * v for w, v in zip(row, task[a], strict=True)) for row in spin.task.weight.tolist()]
+        row = []
+        for k in range(n_context):
+            embedded = _linear(spin.embed, attributes[k] + _xaba(spin, match[a][k], sites[a]))
+            mixed = [e + t for e, t in zip(embedded, about, strict=True)]
+            row.append(_linear(spin.latent, _silu(mixed)))
+        latent.append(row)
+    for layer in spin.layers:
+        latent = [_xabd(layer.xabd, tokens) for tokens in latent]
+        latent = _chain(layer.chain, latent, previous, following)
+        latent = [[_abla(layer.abla, x) for x in tokens] for tokens in latent]
+    weights = []
+    for tokens in latent:
+        scores = [_linear(spin.copy, _norm(spin.norm, x)) for x in tokens]
+        heads = [_softmax([row[h] for row in scores]) for h in range(spin.config.heads)]
+        weights.append([[heads[h][k] for h in range(spin.config.heads)] for k in range(n_context)])
+    return weights
+
+
+def _xabd(block, tokens):  # type: ignore[no-untyped-def]
+    scores = [_linear(block.score, x) for x in tokens]
+    points: list[float] = []
+    for i in range(block.score.out_features):
+        attention = _softmax([row[i] for row in scores])
+        points += [
+            sum(p * x[e] for p, x in zip(attention, tokens, strict=True)) for e in range(len(tokens[0]))
+        ]
+    back = _linear(block.back, points)
+    return [[v + b for v, b in zip(x, back, strict=True)] for x in tokens]
+
+
+def _chain(block, latent, previous, following):  # type: ignore[no-untyped-def]
+    told = [[_linear(block.tell, x) for x in tokens] for tokens in latent]
+    absent = block.absent.tolist()
+    out = []
+    for a, tokens in enumerate(latent):
+        row = []
+        for k, x in enumerate(tokens):
+            before = told[a - 1][previous[a][k]] if previous[a][k] >= 0 else absent[0]
+            after = told[a + 1][following[a][k]] if following[a][k] >= 0 else absent[1]
+            row.append([v + h for v, h in zip(x, _linear(block.hear, before + after), strict=True)])
+        out.append(row)
+    return out
+
+
+def _abla(block, x):  # type: ignore[no-untyped-def]
+    mixed = _linear(block.narrow, _silu(_linear(block.widen, _norm(block.norm, x))))
+    return [v + m for v, m in zip(x, mixed, strict=True)]
+
+
+def query_logit(
+    spin: Spin,
+    weights_left: list[list[float]],
+    weights_right: list[list[float]],
+    left: list[int],
+    right: list[int],
+    share: float,
+    query: list[float],
+) -> float:
+    """One query's logit by loops: copied frequency of each head, blended, then the calibrated head."""
+    n_heads = spin.config.heads
+    frequency, spread = [], []
+    for h in range(n_heads):
+        low = sum(w[h] for w, carries in zip(weights_left, left, strict=True) if carries)
+        high = sum(w[h] for w, carries in zip(weights_right, right, strict=True) if carries)
+        frequency.append(min(max((1 - share) * low + share * high, 1e-5), 1 - 1e-5))
+        entropies = [-sum(w[h] * math.log(w[h]) for w in side if w[h] > 0) for side in (weights_left, weights_right)]
+        spread.append((1 - share) * entropies[0] + share * entropies[1])
+    head = spin.calibration
+    logits = [math.log(p / (1 - p)) for p in frequency]
+    features = [*logits, *spread, max(logits) - min(logits), *query]
+    hidden = _silu(_linear(head.second, _silu(_linear(head.first, features))))
+    mixed = sum(m * p for m, p in zip(_softmax(head.mixture.tolist()), frequency, strict=True))
+    return math.log(mixed / (1 - mixed)) + _linear(head.last, hidden)[0]
