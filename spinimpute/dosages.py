@@ -14,7 +14,7 @@ _QUANTUM = 65536.0
 
 @dataclass(frozen=True)
 class DoseSums:
-    """Sufficient statistics of AF and DR2: n haplotypes, sums s1 (V,) of doses and s2 (V,) of their squares."""
+    """Sufficient statistics of AF and DR2: n haplotypes, s1 (V,) sum of doses, s2 (V,) of their squares."""
 
     n: int
     s1: NDArray[np.float64]

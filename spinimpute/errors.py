@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class SpinImputeError(ValueError):
-    """A fault in the input or the command: its place, the rule, what was found and the remedy, on one line."""
+    """A fault in input or command: its place, the rule, what was found and the remedy, on one line."""
 
     def __init__(self, rule: str, *, where: str = "", found: str = "", remedy: str = "") -> None:
         super().__init__(rule)

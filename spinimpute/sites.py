@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.alleles import RANK, Alleles, Fate, compare
+
+__all__ = [
+    "BlockMatch",
+    "Fate",
+    "FateTable",
+    "SiteMatch",
+    "SiteMatcher",
+    "Sites",
+    "match_sites",
+    "resolve_contig",
+]
+
 _SHOWN = 3  # panel positions kept for messages
-_OTHER_STRAND = {"A": "T", "C": "G", "G": "C", "T": "A"}
 
 
 @dataclass(frozen=True)
@@ -94,28 +105,6 @@ def _plain_contig(name: str) -> str:
     return "MT" if plain == "M" else plain
 
 
-class Fate(Enum):
-    """What became of a target record."""
-
-    USED = "used"
-    TARGET_ONLY = "target-only"
-    SWAPPED = "swapped"
-    STRAND_FLIPPED = "strand-flipped"
-    AMBIGUOUS = "ambiguous"
-    DUPLICATE = "duplicate"
-    MULTIALLELIC = "multiallelic"
-    FILTERED = "filtered"
-
-
-# At a shared position the best verdict counts.
-_RANK = {
-    fate: rank
-    for rank, fate in enumerate(
-        (Fate.USED, Fate.SWAPPED, Fate.STRAND_FLIPPED, Fate.AMBIGUOUS, Fate.MULTIALLELIC)
-    )
-}
-
-
 @dataclass(frozen=True)
 class BlockMatch:
     """The P matches of a panel block: panel_record (P,) int64 ascending, and target_record (P,) int64.
@@ -137,13 +126,17 @@ class BlockMatch:
 
 @dataclass(frozen=True)
 class FateTable:
-    """Fate and detail (R,) of the target records of one chromosome, after all of the panel was seen."""
+    """Fate and detail (R,) of the target records of one chromosome, after all of the panel was seen.
+
+    used counts those that the panel matched, mended ones among them; panel_first holds its first positions.
+    """
 
     sites: Sites
     fates: list[Fate]
     details: list[str]
+    used: int
     panel_records: int
-    panel_first: tuple[int, ...]  # positions
+    panel_first: tuple[int, ...]
 
     @property
     def counts(self) -> dict[Fate, int]:
@@ -164,8 +157,8 @@ class SiteMatch:
 class SiteMatcher:
     """Matches one chromosome's target records to a panel given in blocks that never part a position.
 
-    A record is used if the panel has one with its position, REF and all its ALTs, in any order. Records marked
-    in excluded (R,) are filtered; fix names the fates, SWAPPED or STRAND_FLIPPED, that are mended and used.
+    A record is used if the panel has one with its position, REF and all its ALTs, in any order. excluded (R,)
+    marks records to filter; fix names the fates, SWAPPED or STRAND_FLIPPED, that are mended and used.
     """
 
     def __init__(
@@ -175,10 +168,12 @@ class SiteMatcher:
         self._fix = frozenset(fix)
         self._fates = [Fate.TARGET_ONLY] * len(target)
         self._details = [""] * len(target)
+        self._used = 0
         self._panel_records = 0
         self._panel_first: tuple[int, ...] = ()
         for row in [] if excluded is None else np.flatnonzero(excluded).tolist():
             self._fates[row] = Fate.FILTERED
+        self._mark_duplicates()
 
     def match(self, panel: Sites) -> BlockMatch:
         """Match the next block of the panel."""
@@ -197,19 +192,32 @@ class SiteMatcher:
             if pair is not None:
                 taken.add(pair.panel)
                 pairs.append(pair)
+        self._used += len(pairs)
         return _block_match(sorted(pairs))
 
     def finish(self) -> FateTable:
         """The fate of every target record."""
-        return FateTable(self._target, self._fates, self._details, self._panel_records, self._panel_first)
+        fates, details = list(self._fates), list(self._details)
+        return FateTable(self._target, fates, details, self._used, self._panel_records, self._panel_first)
+
+    def _mark_duplicates(self) -> None:
+        again = np.flatnonzero(np.diff(self._target.pos) == 0)
+        seen: set[tuple[int, str, frozenset[str]]] = set()
+        for row in np.union1d(again, again + 1).tolist():
+            ref, alts = _alleles(self._target, row)
+            key = int(self._target.pos[row]), ref, frozenset(alts)
+            if self._fates[row] is Fate.TARGET_ONLY and key in seen:
+                self._fates[row], self._details[row] = Fate.DUPLICATE, "same alleles as an earlier record"
+            elif self._fates[row] is Fate.TARGET_ONLY:
+                seen.add(key)
 
     def _judge(self, panel: Sites, candidates: range, row: int, taken: set[int]) -> _Pair | None:
         """Settle the fate of one target record that shares its position with some panel records."""
-        if self._fates[row] is Fate.FILTERED:
+        if self._fates[row] is not Fate.TARGET_ONLY:
             return None
-        ref, alts = self._target.ref[row], self._target.alts[row]
-        verdicts = [(*_compare(panel.ref[i], panel.alts[i], ref, alts), i) for i in candidates]
-        fate, codes, found = min(verdicts, key=lambda verdict: _RANK[verdict[0]])
+        given = _alleles(self._target, row)
+        verdicts = [(*compare(_alleles(panel, i), given), i) for i in candidates]
+        fate, codes, found = min(verdicts, key=lambda verdict: RANK[verdict[0]])
         usable = fate is Fate.USED or fate in self._fix
         if usable:
             free = [v for v in verdicts if v[0] is fate and v[2] not in taken]
@@ -251,34 +259,9 @@ def _block_match(pairs: list[_Pair]) -> BlockMatch:
     )
 
 
-def _compare(
-    panel_ref: str, panel_alts: tuple[str, ...], ref: str, alts: tuple[str, ...]
-) -> tuple[Fate, tuple[int, ...]]:
-    """Judge one pair of records at one position; the codes are the panel's for target codes 0, 1, ..."""
-    if ref == panel_ref:
-        if alts == panel_alts:
-            return Fate.USED, tuple(range(len(alts) + 1))
-        if set(alts) <= set(panel_alts):
-            return Fate.USED, (0, *(panel_alts.index(alt) + 1 for alt in alts))
-    if len(alts) != 1 or len(panel_alts) != 1:
-        return Fate.MULTIALLELIC, ()
-    given, wanted = (ref, alts[0]), (panel_ref, panel_alts[0])
-    flipped = (_complement(ref), _complement(alts[0]))
-    swapped = given[::-1] == wanted
-    if swapped and flipped == wanted:
-        return Fate.AMBIGUOUS, ()
-    if swapped:
-        return Fate.SWAPPED, (1, 0)
-    if flipped == wanted:
-        return Fate.STRAND_FLIPPED, (0, 1)
-    if flipped[::-1] == wanted:
-        return Fate.STRAND_FLIPPED, (1, 0)
-    return Fate.MULTIALLELIC, ()
-
-
-def _complement(allele: str) -> str:
-    """The other strand's base; longer alleles, whose flip would move them, have none."""
-    return _OTHER_STRAND.get(allele, "")
+def _alleles(sites: Sites, row: int) -> Alleles:
+    """REF and ALTs of a record; case has no meaning in a sequence."""
+    return sites.ref[row].upper(), tuple(alt.upper() for alt in sites.alts[row])
 
 
 def _detail(fate: Fate, usable: bool, panel: Sites, found: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from collections.abc import Iterable
@@ -15,14 +14,15 @@ STANDARD_INPUT = "-"
 GZIP_MAGIC = b"\x1f\x8b"
 # The empty block that ends every complete BGZF file (SAM specification, section 4.1.2).
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_BCF_MAGIC = b"BCF\x02"
 _HEAD = 1 << 16
 
 
 def check_input(path: Path, role: str) -> None:
     """Raise SpinImputeError unless path is a readable, complete file of the kind that role needs.
 
-    The role is "map", or "panel", "target" or any other name for a variant file. Only head and tail are read,
-    save that a plain gzip file, which has no end marker, is read through.
+    The role is "map", or "panel", "target" or any other name for a variant file. Only head and tail are read;
+    plain gzip has no end marker, so a cut file of that kind is found out on reading.
     """
     if str(path) == STANDARD_INPUT:
         return
@@ -35,8 +35,6 @@ def check_input(path: Path, role: str) -> None:
             raise SpinImputeError("the file is empty", where=where, remedy="give a file with records")
         if is_bgzf(head):
             _check_bgzf_end(file, size, where)
-        elif head.startswith(GZIP_MAGIC):
-            _check_gzip(path, where)
     if role != "map":
         _check_variants(head, where)
 
@@ -44,6 +42,12 @@ def check_input(path: Path, role: str) -> None:
 def is_bgzf(head: bytes) -> bool:
     """Tell whether a file that begins with head is in blocked gzip format."""
     return head.startswith(GZIP_MAGIC) and len(head) > 13 and bool(head[3] & 4) and head[12:14] == b"BC"
+
+
+def is_binary(path: Path) -> bool:
+    """Tell whether a variant file is BCF."""
+    with path.open("rb") as file:
+        return _unpacked(file.read(_HEAD)).startswith(_BCF_MAGIC)
 
 
 def check_output(path: Path, inputs: Iterable[Path], role: str = "output") -> None:
@@ -87,29 +91,18 @@ def _check_bgzf_end(file: BinaryIO, size: int, where: str) -> None:
         )
 
 
-def _check_gzip(path: Path, where: str) -> None:
-    try:
-        with gzip.open(path, "rb") as file:
-            while file.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise SpinImputeError(
-            "the gzip file is truncated or corrupt",
-            where=where,
-            found=str(error),
-            remedy="copy or write the file again",
-        ) from error
-
-
 def _check_variants(head: bytes, where: str) -> None:
-    if head.startswith(GZIP_MAGIC):
-        try:
-            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 64)
-        except zlib.error as error:
-            raise SpinImputeError(
-                "the first block is corrupt", where=where, found=str(error), remedy="copy the file again"
-            ) from error
-    if not head.startswith((b"##fileformat=VCF", b"BCF\x02")):
+    try:
+        start = _unpacked(head)
+    except zlib.error as error:
+        raise SpinImputeError("the file is corrupt", where=where, remedy="copy or write it again") from error
+    if not start.startswith((b"##fileformat=VCF", _BCF_MAGIC)):
         raise SpinImputeError(
             "the file is not VCF or BCF", where=where, remedy="give a .vcf, .vcf.gz or .bcf file"
         )
+
+
+def _unpacked(head: bytes) -> bytes:
+    if not head.startswith(GZIP_MAGIC):
+        return head
+    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, 64)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,85 +14,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.faults import unparsable
 from spinimpute.io.integrity import check_input
+from spinimpute.io.records import MISSING, BlockBuilder, RecordBlock, refuse
+from spinimpute.io.region import Region
 from spinimpute.sites import Sites, resolve_contig
 
-MISSING = -1
-_ABSENT = -2  # how cyvcf2 pads a genotype with fewer alleles than its neighbours
-_CONTIG = re.compile(r"^##contig=<(?:.*,)?ID=([^,>]+)", re.MULTILINE)
+__all__ = [
+    "RecordBlock",
+    "Region",
+    "TargetChromosome",
+    "VariantFile",
+    "panel_blocks",
+    "read_panel",
+    "read_target",
+]
+
+_CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
 _LENGTH = re.compile(r"[<,]length=(\d+)")
+_SORT = "sort the file with bcftools sort"
 
 # htslib's own warnings would come before our one line.
 cyvcf2.cyvcf2.set_htslib_log_level(0)
 
 
-@dataclass(frozen=True)
-class Region:
-    """A stretch of one chromosome; start and end are 1-based and inclusive, None where open."""
-
-    chrom: str
-    start: int | None = None
-    end: int | None = None
-
-    def __post_init__(self) -> None:
-        low, high = self.start or 1, self.end
-        if not self.chrom or low < 1 or (high is not None and high < low):
-            raise SpinImputeError(
-                "a region must not be empty", found=str(self), remedy="write c, c:s-e, c:-e or c:s-"
-            )
-
-    def __str__(self) -> str:
-        if self.start is None and self.end is None:
-            return self.chrom
-        return f"{self.chrom}:{self.start or ''}-{self.end or ''}"
-
-    @staticmethod
-    def parse(text: str) -> Region:
-        """Read c, c:s-e, c:-e or c:s-; SpinImputeError for anything else."""
-        match = re.fullmatch(r"(.+?)(?::(\d*)-(\d*))?", text)
-        if match is None or match[2] == match[3] == "" or (match[2] is None and ":" in text):
-            raise SpinImputeError(
-                "the region is malformed", found=text, remedy="write c, c:s-e, c:-e or c:s-"
-            )
-        return Region(match[1], int(match[2]) if match[2] else None, int(match[3]) if match[3] else None)
-
-    def holds(self, position: int) -> bool:
-        """Tell whether a 1-based position is inside."""
-        return (self.start is None or position >= self.start) and (self.end is None or position <= self.end)
-
-
-@dataclass(frozen=True)
-class RecordBlock:
-    """Consecutive records of one chromosome: alleles (R, T) int8 with -1 missing, phased (R, S)."""
-
-    sites: Sites
-    alleles: NDArray[np.int8]
-    phased: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class TargetChromosome:
-    """All target records of one chromosome: alleles (R, T) int8 with -1 missing."""
-
-    sites: Sites
-    alleles: NDArray[np.int8]
-    samples: list[str]
-
-
 class VariantFile:
-    """An open VCF or BCF file; SpinImputeError if it is not whole, has no samples or cannot be parsed."""
+    """An open VCF or BCF file, without the samples to exclude.
+
+    samples are those read; contigs gives the length of each declared contig, None if unknown. SpinImputeError
+    if the file is not whole, has no samples or cannot be parsed.
+    """
 
     def __init__(self, path: Path, role: str = "panel", exclude_samples: Collection[str] = ()) -> None:
         check_input(path, role)
         self.path = path
         self.where = f"{role} {path}"
         self._vcf = self._open()
-        self.samples: list[str] = [name for name in self._vcf.samples if name not in exclude_samples]
+        everyone: list[str] = self._vcf.samples
+        self.samples = [name for name in everyone if name not in exclude_samples]
         if not self.samples:
-            raise SpinImputeError(
-                "the file has no samples", where=self.where, remedy="give a file with genotypes"
-            )
-        if len(self.samples) < len(self._vcf.samples):
+            found = f"all {len(everyone)} excluded" if everyone else "none"
+            raise SpinImputeError("the file must have samples with genotypes", where=self.where, found=found)
+        if len(self.samples) < len(everyone):
             self._vcf.set_samples(self.samples)
         self.contigs = _contigs(self._vcf.raw_header)
 
@@ -105,27 +67,38 @@ class VariantFile:
     ) -> None:
         self._vcf.close()
 
+    @property
+    def indexed(self) -> bool:
+        """Whether a region can be read without the rest: an index exists and is not older than the file."""
+        indices = (self.path.with_name(self.path.name + end) for end in (".tbi", ".csi"))
+        changed = [index.stat().st_mtime for index in indices if index.exists()]
+        return bool(changed) and max(changed) >= self.path.stat().st_mtime
+
     def blocks(self, max_records: int = 1024, region: Region | None = None) -> Iterator[RecordBlock]:
-        """Yield blocks of about max_records, which span one chromosome and never part a position."""
-        builder = _BlockBuilder(self.where, len(self.samples), max_records)
+        """Yield blocks of about max_records, which span one chromosome and never part a position.
+
+        SpinImputeError at records out of order, without diploid genotypes, or that cannot be parsed.
+        """
+        builder = BlockBuilder(self.where, self.samples, max_records)
         seen: set[str] = set()
         last = 0
         for record in self._records(region):
             chrom, position = record.CHROM, record.POS
             if chrom != builder.chrom:
                 yield from builder.flush()
-                self._start_chromosome(chrom, position, seen)
+                self._check_new(chrom, position, seen)
                 builder.chrom, last = chrom, 0
-            elif position < last:
-                raise SpinImputeError(
-                    "records must be sorted by position",
-                    where=f"{self.where} {chrom}:{position}",
-                    found=f"{position} after {last}",
-                    remedy="sort the file with bcftools sort",
-                )
-            if builder.count >= max_records and position != last:
-                yield from builder.flush()
-            builder.add(record, chrom, position)
+            if position != last:
+                if position < last:
+                    raise SpinImputeError(
+                        "records must be sorted by position",
+                        where=f"{self.where} {chrom}:{position}",
+                        found=f"{position} after {last}",
+                        remedy=_SORT,
+                    )
+                if len(builder) >= max_records:
+                    yield from builder.flush()
+            builder.add(record, position)
             last = position
         yield from builder.flush()
 
@@ -136,89 +109,71 @@ class VariantFile:
             raise SpinImputeError(
                 "the header cannot be parsed",
                 where=self.where,
-                found=str(error),
                 remedy="check it with bcftools view -h; sample names must be unique",
             ) from error
 
     def _records(self, region: Region | None) -> Iterator[Any]:
-        after = "its first record"
-        name = resolve_contig(region.chrom, self.contigs) if region else None
-        records = iter(self._vcf)
+        """The records that begin in a region, through the index if there is one."""
+        if region is None:
+            yield from self._parsed(self._vcf)
+            return
+        name = resolve_contig(region.chrom, self.contigs)
+        if self.indexed and name is not None:
+            # Braces keep htslib from reading a colon in a contig name as a range.
+            bounds = f"{{{name}}}:{region.start or 1}-{region.end or ''}"
+            records = self._parsed(self._vcf(bounds), from_start=False)
+        else:
+            records = self._parsed(self._vcf)
+        for record in records:
+            if name == record.CHROM or resolve_contig(region.chrom, [record.CHROM]):
+                # The index also gives records that begin before the region and reach into it.
+                if region.holds(record.POS):
+                    yield record
+                elif region.ends_before(record.POS):
+                    return
+
+    def _parsed(self, records: Any, from_start: bool = True) -> Iterator[Any]:
+        """Iterate over htslib's records; its failure becomes a SpinImputeError that names the place."""
+        last, count = None, 0
+        records = iter(records)
         while True:
             try:
                 record = next(records)
             except StopIteration:
                 return
             except Exception as error:
-                raise SpinImputeError(
-                    "a record cannot be parsed",
-                    where=f"{self.where} {after}",
-                    remedy="the row may be short, cut or malformed: check it with bcftools view",
-                ) from error
-            after = f"after {record.CHROM}:{record.POS}"
-            if region is None or (record.CHROM in {name, region.chrom} and region.holds(record.POS)):
-                yield record
+                place = f"{last.CHROM}:{last.POS}" if last is not None else ""
+                raise unparsable(self.path, self.where, place, count if from_start else None) from error
+            yield record
+            last = record
+            count += 1
 
-    def _start_chromosome(self, chrom: str, position: int, seen: set[str]) -> None:
+    def _check_new(self, chrom: str, position: int, seen: set[str]) -> None:
         if chrom in seen:
             raise SpinImputeError(
-                "records of a chromosome must be together",
+                "records of one chromosome must be together",
                 where=f"{self.where} {chrom}:{position}",
                 found=f"{chrom} again after another chromosome",
-                remedy="sort the file with bcftools sort",
+                remedy=_SORT,
             )
         seen.add(chrom)
         self.contigs.setdefault(chrom, None)
 
 
-class _BlockBuilder:
-    """Collects records into one array, so that each costs one copy."""
+@dataclass(frozen=True)
+class TargetChromosome:
+    """All target records of one chromosome: alleles (R, T) int8 with -1 missing."""
 
-    def __init__(self, where: str, samples: int, capacity: int) -> None:
-        self.where = where
-        self.chrom = ""
-        self.count = 0
-        self._raw = np.empty((capacity, samples, 3), np.int16)
-        self._clear()
-
-    def _clear(self) -> None:
-        self.count = 0
-        self._pos: list[int] = []
-        self._ref: list[str] = []
-        self._alts: list[tuple[str, ...]] = []
-        self._ids: list[str] = []
-
-    def add(self, record: Any, chrom: str, position: int) -> None:
-        """Append one record; SpinImputeError if it has no diploid genotypes."""
-        if self.count == len(self._raw):
-            self._raw = np.concatenate([self._raw, np.empty_like(self._raw)])
-        try:
-            genotypes = record.genotype.array()
-        except Exception as error:
-            raise SpinImputeError(
-                "a record has no genotypes (FORMAT/GT)", where=f"{self.where} {chrom}:{position}"
-            ) from error
-        self._raw[self.count] = genotypes
-        self.count += 1
-        self._pos.append(position)
-        self._ref.append(record.REF)
-        self._alts.append(tuple(record.ALT))
-        self._ids.append(record.ID or ".")
-
-    def flush(self) -> Iterator[RecordBlock]:
-        """Yield what was collected, if anything, as one checked block."""
-        if not self.count:
-            return
-        raw = self._raw[: self.count]
-        sites = Sites(self.chrom, np.array(self._pos, np.int64), self._ref, self._alts, self._ids)
-        alleles = raw[:, :, :2].astype(np.int8).reshape(self.count, -1)
-        block = RecordBlock(sites, alleles, raw[:, :, 2] != 0)
-        self._clear()
-        yield block
+    sites: Sites
+    alleles: NDArray[np.int8]
+    samples: list[str]
 
 
 def read_panel(
-    path: Path, region: Region | None = None, max_records: int = 1024, exclude_samples: Collection[str] = ()
+    path: Path,
+    region: Region | None = None,
+    max_records: int = 1024,
+    exclude_samples: Collection[str] = (),
 ) -> Iterator[RecordBlock]:
     """Yield the blocks of a reference panel; SpinImputeError unless all is phased, complete and unique."""
     with VariantFile(path, "panel", exclude_samples) as file:
@@ -228,80 +183,85 @@ def read_panel(
 def panel_blocks(
     file: VariantFile, region: Region | None = None, max_records: int = 1024
 ) -> Iterator[RecordBlock]:
-    """Yield the blocks of an open panel; SpinImputeError unless all is phased, complete and unique."""
+    """Yield the blocks of an open panel; SpinImputeError unless all is phased, complete and unique.
+
+    Without a region, a panel without records is an error too.
+    """
+    empty = True
     for block in file.blocks(max_records, region):
-        _refuse(
-            file, block, np.repeat(~block.phased, 2, axis=1), "panel genotypes must be phased", "unphased"
-        )
-        _refuse(file, block, block.alleles == MISSING, "panel genotypes must not be missing", "missing")
-        _refuse_duplicates(file, block.sites)
+        _check_panel(file, block)
         yield block
+        empty = False
+    if empty and region is None:
+        raise SpinImputeError("the file has no records", where=file.where)
 
 
 def read_target(
     path: Path, region: Region | None = None, exclude_samples: Collection[str] = ()
 ) -> dict[str, TargetChromosome]:
-    """Read the target by chromosome, in file order; SpinImputeError at an unphased heterozygote."""
-    blocks: dict[str, list[RecordBlock]] = {}
+    """Read the target by chromosome, in file order; SpinImputeError at an unphased heterozygote.
+
+    An unphased genotype with one allele missing says nothing of either haplotype: both become missing.
+    """
+    parts: dict[str, list[RecordBlock]] = {}
     with VariantFile(path, "target", exclude_samples) as file:
         for block in file.blocks(region=region):
-            blocks.setdefault(block.sites.chrom, []).append(_settle_phase(file, block))
-        if not blocks:
-            raise SpinImputeError(
-                "there are no records", where=file.where, found=f"region {region}" if region else ""
-            )
-        return {
-            chrom: TargetChromosome(
-                Sites.concatenate([part.sites for part in parts]),
-                np.concatenate([part.alleles for part in parts]),
-                file.samples,
-            )
-            for chrom, parts in blocks.items()
-        }
+            parts.setdefault(block.sites.chrom, []).append(_settle_phase(file, block))
+        if not parts:
+            found = f"none in {region}" if region else "none"
+            raise SpinImputeError("the file must have records", where=file.where, found=found)
+        return {chrom: _join(blocks, file.samples) for chrom, blocks in parts.items()}
 
 
-def _settle_phase(file: VariantFile, block: RecordBlock) -> RecordBlock:
-    """Refuse unphased heterozygotes; unphased with one allele missing says nothing of either haplotype."""
-    first, second = block.alleles[:, 0::2], block.alleles[:, 1::2]
-    differs = ~block.phased & (first != second)
-    half = differs & ((first == MISSING) | (second == MISSING))
-    _refuse(
-        file,
-        block,
-        np.repeat(differs & ~half, 2, axis=1),
-        "target heterozygotes must be phased",
-        "an unphased one",
-        "phase the target first, e.g. with SHAPEIT or Beagle",
-    )
-    alleles = np.where(np.repeat(half, 2, axis=1), np.int8(MISSING), block.alleles)
-    return RecordBlock(block.sites, alleles, block.phased)
+def _join(blocks: list[RecordBlock], samples: list[str]) -> TargetChromosome:
+    sites = Sites.concatenate([block.sites for block in blocks])
+    return TargetChromosome(sites, np.concatenate([block.alleles for block in blocks]), samples)
 
 
-def _refuse(
-    file: VariantFile, block: RecordBlock, fault: NDArray[np.bool_], rule: str, found: str, remedy: str = ""
-) -> None:
-    """Raise SpinImputeError for the first faulty haplotype (R, T), naming record and sample."""
-    if fault.any():
-        record, haplotype = np.unravel_index(int(fault.argmax()), fault.shape)
-        where = f"{file.where} {block.sites.chrom}:{block.sites.pos[record]}"
-        sample = file.samples[haplotype // 2]
-        raise SpinImputeError(rule, where=f"{where} sample {sample}", found=found, remedy=remedy)
+def _check_panel(file: VariantFile, block: RecordBlock) -> None:
+    if not block.phased.all():
+        rule = "panel genotypes must be phased"
+        remedy = "phase the panel, or write | if homozygotes alone are unphased"
+        refuse(~block.phased, file.where, block.sites, file.samples, rule, "/ for |", remedy)
+    if block.alleles.min() == MISSING:
+        gaps = (block.alleles.reshape(len(block.sites), -1, 2) == MISSING).any(axis=2)
+        remedy = "impute or drop it first, e.g. bcftools view -g ^miss"
+        refuse(
+            gaps, file.where, block.sites, file.samples, "panel genotypes must not be missing", ".", remedy
+        )
+    _check_unique(file, block.sites)
 
 
-def _refuse_duplicates(file: VariantFile, sites: Sites) -> None:
-    keys = list(zip(sites.pos.tolist(), sites.ref, map(tuple, map(sorted, sites.alts)), strict=True))
-    for key, following in pairwise(sorted(keys) if len(set(keys)) < len(keys) else ()):
-        if key == following:
+def _check_unique(file: VariantFile, sites: Sites) -> None:
+    again = np.flatnonzero(np.diff(sites.pos) == 0)
+    seen: set[tuple[int, str, tuple[str, ...]]] = set()
+    for row in np.union1d(again, again + 1).tolist():
+        key = int(sites.pos[row]), sites.ref[row], tuple(sorted(sites.alts[row]))
+        if key in seen:
             raise SpinImputeError(
                 "panel records must be unique",
                 where=f"{file.where} {sites.chrom}:{key[0]}",
                 found=f"{key[1]}>{','.join(key[2])} twice",
-                remedy="remove duplicates with bcftools norm -d exact",
+                remedy="remove one, e.g. with bcftools norm -d exact",
             )
+        seen.add(key)
+
+
+def _settle_phase(file: VariantFile, block: RecordBlock) -> RecordBlock:
+    """Refuse unphased heterozygotes, blank unphased half-missing genotypes."""
+    if block.phased.all():
+        return block
+    pairs = block.alleles.reshape(len(block.sites), -1, 2)
+    differs = ~block.phased & (pairs[:, :, 0] != pairs[:, :, 1])
+    half = differs & (pairs.min(axis=2) == MISSING)
+    remedy = "phase the target first, e.g. with SHAPEIT or Beagle"
+    rule = "target heterozygotes must be phased"
+    refuse(differs & ~half, file.where, block.sites, file.samples, rule, "/ for |", remedy)
+    pairs[half] = MISSING
+    return block
 
 
 def _contigs(header: str) -> dict[str, int | None]:
-    """Length of each declared contig, None where the header gives none."""
     contigs: dict[str, int | None] = {}
     for line in header.splitlines():
         if name := _CONTIG.match(line):
