@@ -33,12 +33,10 @@ class ImputeConfig:
     exclude_samples: Path | None = None
     exclude_markers: Path | None = None
     allow_overlap: bool = False
-    batch: int = 8192
 
     def __post_init__(self) -> None:
         _require(self.window > 0, "--window must be above 0 cM", self.window)
         _require(self.overlap >= 0, "--overlap must be 0 cM or more", self.overlap)
-        _require(self.batch >= 1, "batch must be 1 or more", self.batch)
         _check_run(self.nthreads, self.seed)
 
 

@@ -11,7 +11,7 @@ from spinimpute.errors import SpinImputeError
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("window", 0), ("overlap", -1), ("nthreads", 0), ("seed", -1), ("batch", 0)]
+    ("setting", "value"), [("window", 0), ("overlap", -1), ("nthreads", 0), ("seed", -1)]
 )
 def test_values_out_of_range_are_refused(setting: str, value: float) -> None:
     with pytest.raises(SpinImputeError, match=f"{setting} must be"):

@@ -1,0 +1,163 @@
+"""The command line: parse, call, report. Heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from spinimpute import __version__
+from spinimpute.cli import options
+from spinimpute.config import ImputeConfig, train_config
+from spinimpute.errors import SpinImputeError
+
+FAILED, INTERRUPTED = 1, 130
+
+
+class _ErrorBoundary(TyperGroup):
+    """Expected errors become one line and exit status 1; anything else is a bug and shows its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SpinImputeError as error:
+            _stop(f"error: {error}", FAILED, error)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
+        except MemoryError as error:
+            _stop("error: not enough memory; use a smaller --window or fewer target samples", FAILED, error)
+        except KeyboardInterrupt as error:
+            _stop("interrupted", INTERRUPTED, error)
+
+
+def _stop(message: str, status: int, cause: BaseException) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(status) from cause
+
+
+app = typer.Typer(
+    cls=_ErrorBoundary,
+    name="spinimpute",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spinimpute {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Impute genotypes with semi-parametric inducing point networks; a new panel needs no training."""
+
+
+@app.command()
+def impute(
+    ref: options.Ref,
+    gt: options.Gt,
+    out: options.Out,
+    map: options.Map = None,
+    chrom: options.Chrom = None,
+    ap: options.Ap = False,
+    gp: options.Gp = False,
+    window: options.Window = ImputeConfig.window,
+    overlap: options.Overlap = ImputeConfig.overlap,
+    excludesamples: options.ExcludeSamples = None,
+    excludemarkers: options.ExcludeMarkers = None,
+    allow_overlap: options.AllowOverlap = False,
+    model: options.Model = ImputeConfig.model,
+    device: options.Device = ImputeConfig.device,
+    nthreads: options.Threads = None,
+    seed: options.Seed = ImputeConfig.seed,
+    no_version: options.NoVersion = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Impute a phased target from a phased reference panel."""
+    from spinimpute.cli.runs import run_impute
+
+    config = ImputeConfig(
+        ref=ref, gt=gt, out=out, map=map, chrom=chrom, ap=ap, gp=gp, window=window, overlap=overlap,
+        exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
+        model=model, device=device, nthreads=nthreads, seed=seed, no_version=no_version,
+    )  # fmt: skip
+    run_impute(config, quiet)
+
+
+@app.command()
+def train(
+    ref: options.TrainRefs = None,
+    out: options.TrainOut = None,
+    map: options.TrainMaps = None,
+    validation: options.Validation = None,
+    simulate: options.Simulated = None,
+    init: options.Init = None,
+    steps: options.Steps = None,
+    width: options.Width = None,
+    layers: options.Layers = None,
+    device: options.TrainDevice = None,
+    nthreads: options.Threads = None,
+    seed: options.TrainSeed = None,
+    config: options.ConfigFile = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a model, or go on from one, on reference panels and simulated regions."""
+    from spinimpute.cli.runs import run_train
+
+    given = {
+        "refs": tuple(ref or ()), "out": out, "maps": tuple(map or ()), "validation": tuple(validation or ()),
+        "simulate": simulate, "init": init, "steps": steps, "width": width, "layers": layers,
+        "device": device, "nthreads": nthreads, "seed": seed,
+    }  # fmt: skip
+    run_train(train_config(config, given), quiet)
+
+
+@app.command()
+def models() -> None:
+    """List the models that come with this version, and where their model cards are."""
+    from spinimpute.cli.report import print_models
+    from spinimpute.model_store import shipped_models
+
+    print_models(shipped_models())
+
+
+@app.command()
+def simulate(
+    out: options.SimulateOut,
+    model: options.SimulateModel = "out_of_africa",
+    people: options.People = 500,
+    targets: options.Targets = 50,
+    chromosomes: options.Chromosomes = 1,
+    length: options.Length = 1.0,
+    spacing: options.Spacing = 3.5,
+    seed: options.Seed = 1,
+) -> None:
+    """Write a simulated reference panel, array-typed target, the target's truth and a genetic map."""
+    from spinimpute.training.dataset import DatasetSpec, write_dataset
+    from spinimpute.training.simulation import RegionSpec
+
+    spec = DatasetSpec(
+        region=RegionSpec(model=model, people=people, length=round(1e6 * length)),
+        targets=targets,
+        chromosomes=tuple(str(i + 1) for i in range(chromosomes)),
+        typed_spacing=round(1e3 * spacing),
+    )
+    files = write_dataset(out, spec, seed)
+    for path in (files.panel, files.target, files.truth, files.map):
+        typer.echo(path)

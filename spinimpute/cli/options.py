@@ -1,0 +1,102 @@
+"""The options of each command, as annotated types; Beagle's names where Beagle has one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spinimpute.config import TrainConfig
+
+
+def _option(*names: str, text: str, **more: Any) -> Any:
+    return typer.Option(*names, help=text, **more)
+
+
+def _train_option(name: str, text: str, **more: Any) -> Any:
+    """An option whose absence means: as in the --config file, else the declared default."""
+    return typer.Option(f"--{name}", help=text, show_default=str(getattr(TrainConfig, name)), **more)
+
+
+_FILE = {"metavar": "FILE", "show_default": False}
+
+Ref = Annotated[Path, _option("--ref", text="Phased reference panel, VCF or BCF.", **_FILE)]
+Gt = Annotated[Path, _option("--gt", text="Phased target genotypes, VCF or BCF.", **_FILE)]
+Out = Annotated[
+    str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")
+]
+Map = Annotated[
+    Path | None,
+    _option(
+        "--map", text="Genetic map: PLINK, SHAPEIT/Eagle or Minimac.", metavar="FILE", show_default="1 cM/Mb"
+    ),
+]
+Chrom = Annotated[
+    str | None, _option("--chrom", text="Chromosome or region: c, c:s-e, c:-e or c:s-.", metavar="REGION")
+]
+Ap = Annotated[bool, _option("--ap", text="Write the ALT dose of each haplotype (AP1, AP2).")]
+Gp = Annotated[bool, _option("--gp", text="Write genotype probabilities (GP).")]
+Window = Annotated[float, _option("--window", text="cM imputed at a time.", metavar="CM")]
+Overlap = Annotated[
+    float, _option("--overlap", text="cM looked at beyond each side of a window.", metavar="CM")
+]
+ExcludeSamples = Annotated[
+    Path | None, _option("--excludesamples", text="Samples to leave out, one name per line.", **_FILE)
+]
+ExcludeMarkers = Annotated[
+    Path | None,
+    _option("--excludemarkers", text="Markers to leave out, one ID or chrom:pos per line.", **_FILE),
+]
+AllowOverlap = Annotated[
+    bool, _option("--allow-overlap", text="Leave target samples out of the panel instead of refusing them.")
+]
+Model = Annotated[
+    str, _option("--model", text="A shipped model (see `models`) or a model folder.", metavar="NAME|DIR")
+]
+Device = Annotated[str, _option("--device", text="auto, cpu, cuda or cuda:i.", metavar="DEVICE")]
+Threads = Annotated[
+    int | None,
+    _option("--nthreads", text="Threads.", metavar="N", min=1, show_default="all cores"),
+]
+Seed = Annotated[int, _option("--seed", text="Seed of all random choices.", metavar="N", min=0)]
+NoVersion = Annotated[
+    bool, _option("--no-version", text="Leave version, command and digests out of the output's header.")
+]
+Quiet = Annotated[bool, _option("--quiet", text="Report errors and warnings only.")]
+
+TrainRefs = Annotated[
+    list[Path] | None, _option("--ref", text="Phased panel to train on; may be repeated.", **_FILE)
+]
+TrainOut = Annotated[
+    Path | None,
+    _option("--out", text="Model folder to write; resumes if it holds a checkpoint.", metavar="DIR"),
+]
+TrainMaps = Annotated[
+    list[Path] | None, _option("--map", text="Genetic map: one for all panels, or one for each.", **_FILE)
+]
+Validation = Annotated[
+    list[Path] | None, _option("--validation", text="Panel to validate on; may be repeated.", **_FILE)
+]
+Simulated = Annotated[int | None, _train_option("simulate", "Simulated regions to add.", metavar="N", min=0)]
+Init = Annotated[
+    str | None, _option("--init", text="Model to start from, shipped or a folder.", metavar="NAME|DIR")
+]
+Steps = Annotated[int | None, _train_option("steps", "Optimiser steps.", metavar="N", min=1)]
+Width = Annotated[int | None, _train_option("width", "Width of the network.", metavar="E", min=1)]
+Layers = Annotated[int | None, _train_option("layers", "Layers of the network.", metavar="N", min=1)]
+TrainDevice = Annotated[str | None, _train_option("device", "auto, cpu, cuda or cuda:i.", metavar="DEVICE")]
+TrainSeed = Annotated[int | None, _train_option("seed", "Seed of all random choices.", metavar="N", min=0)]
+ConfigFile = Annotated[
+    Path | None, _option("--config", text="TOML file of settings; options given here overrule it.", **_FILE)
+]
+
+SimulateOut = Annotated[Path, _option("--out", text="Folder to write to.", metavar="DIR", show_default=False)]
+SimulateModel = Annotated[
+    str, _option("--model", text="Demographic model; stdpopsim:SPECIES/MODEL with stdpopsim.", metavar="NAME")
+]
+People = Annotated[int, _option("--people", text="People in the panel.", metavar="N", min=1)]
+Targets = Annotated[int, _option("--targets", text="People in the target.", metavar="N", min=1)]
+Chromosomes = Annotated[int, _option("--chromosomes", text="Chromosomes.", metavar="N", min=1)]
+Length = Annotated[float, _option("--length", text="Length of each chromosome, Mb.", metavar="MB", min=0.01)]
+Spacing = Annotated[float, _option("--spacing", text="Mean kb between typed sites.", metavar="KB", min=0.1)]

@@ -1,0 +1,76 @@
+"""Tables on the terminal, and the log that a run leaves beside its output."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from spinimpute import __version__
+from spinimpute.io.outputs import atomic_output
+from spinimpute.model_store import StoredModel
+
+LIBRARIES = ("torch", "numpy", "numba", "cyvcf2", "pysam")
+
+
+class Journal(logging.Handler):
+    """Collects what a run says, with the time; as a logging handler it hears the library's loggers too."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a log record."""
+        self.add(f"{record.levelname.lower()}: {record.getMessage()}")
+
+    def add(self, message: str) -> None:
+        """Keep a line."""
+        self.lines.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}")
+
+
+def write_log(path: Path, command: str, journal: Journal, sections: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the log of a finished run: command, versions, what happened, then named tables."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    lines = [
+        f"spinimpute {__version__}",
+        f"command: {command}",
+        f"Python {platform.python_version()}, {libraries}",
+        "",
+        *journal.lines,
+    ]
+    for title, rows in sections.items():
+        lines += ["", title, *(f"  {name:<20} {value}" for name, value in rows.items())]
+    with atomic_output(path) as partial:
+        partial.write_text("\n".join(lines) + "\n")
+
+
+def print_table(rows: Mapping[str, str]) -> None:
+    """Print names and values in two columns."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table, highlight=False)
+
+
+def print_models(models: Iterable[StoredModel]) -> None:
+    """Print each model's name and where its card is."""
+    known = {model.name: str(model.card) if model.card.is_file() else str(model.folder) for model in models}
+    print_table(known or {"no models": "this version comes without one; train one with `spinimpute train`"})
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    )

@@ -1,0 +1,120 @@
+"""Run a job with its progress on the terminal, and report what came out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from spinimpute.cli.meter import Meter, open_meter
+from spinimpute.cli.report import Journal, duration, print_table, write_log
+from spinimpute.config import ImputeConfig, TrainConfig
+from spinimpute.io.outputs import OutputNames
+from spinimpute.provenance import command_line
+
+if TYPE_CHECKING:
+    from spinimpute.pipeline import ImputeSummary
+
+
+def run_impute(config: ImputeConfig, quiet: bool) -> None:
+    """Impute, leave PREFIX.log and print the summary; SpinImputeError as `pipeline.impute`."""
+    from spinimpute.pipeline import impute
+
+    journal = Journal()
+    with _hearing(journal), open_meter(quiet) as meter:
+        summary = impute(config, ImputeProgress(meter, journal))
+    totals = _totals(summary)
+    fates = {fate: f"{count:,}" for fate, count in summary.fates.items()}
+    log = OutputNames.from_out(config.out, config.out_format).log
+    write_log(log, command_line(sys.argv), journal, {"target variants": fates, "summary": totals})
+    if not quiet:
+        print_table(totals)
+
+
+def run_train(config: TrainConfig, quiet: bool) -> None:
+    """Train and print where the model is; SpinImputeError as `training.loop.train`."""
+    from spinimpute.training.loop import train
+
+    with open_meter(quiet) as meter:
+        summary = train(config, TrainProgress(meter))
+    if not quiet:
+        print_table(
+            {
+                "steps": f"{summary.steps:,}",
+                "validation loss": f"{summary.loss:.5f} nats",
+                "validation r2": f"{summary.r2:.4f}",
+                "time": duration(summary.seconds),
+                "model": str(summary.model),
+            }
+        )
+
+
+class ImputeProgress:
+    """Hears the pipeline."""
+
+    def __init__(self, meter: Meter, journal: Journal) -> None:
+        self._meter = meter
+        self._journal = journal
+        self._windows = 0
+        self._began = time.monotonic()
+
+    def window(self, share: float, chrom: str, position: int) -> None:
+        """Show where the last window ended; the log keeps it too."""
+        self._windows += 1
+        rate = self._windows / (time.monotonic() - self._began)
+        self._meter.update(share, f"{chrom}:{position:,}, window {self._windows}, {rate:.2f} windows/s")
+        self._journal.add(f"window {self._windows} imputed, up to {chrom}:{position}")
+
+
+class TrainProgress:
+    """Hears the training."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def step(self, step: int, steps: int, loss: float, rate: float) -> None:
+        """Show the step, its loss in nats and the rate in steps per second."""
+        self._meter.update(step / steps, f"step {step:,} of {steps:,}, loss {loss:.4f}, {rate:.1f} steps/s")
+
+    def validation(self, step: int, loss: float, r2: float) -> None:
+        """Show a line for each validation."""
+        self._meter.log(f"step {step:,}: validation loss {loss:.5f} nats, r2 {r2:.4f}")
+
+    def log(self, message: str) -> None:
+        """Show a line."""
+        self._meter.log(message)
+
+
+@contextmanager
+def _hearing(journal: Journal) -> Iterator[None]:
+    """Let the journal hear the library's loggers, whose warnings also go to stderr."""
+    logger = logging.getLogger("spinimpute")
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.WARNING)
+    shown.setFormatter(logging.Formatter("warning: %(message)s"))
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    for handler in (journal, shown):
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in (journal, shown):
+            logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+def _totals(summary: ImputeSummary) -> dict[str, str]:
+    return {
+        "samples": f"{summary.samples:,}",
+        "panel haplotypes": f"{summary.panel_haplotypes:,}",
+        "records": f"{summary.records:,}",
+        "typed": f"{summary.typed:,}",
+        "imputed": f"{summary.imputed:,}",
+        "mean DR2": f"{summary.mean_dr2:.4f}",
+        "time": duration(summary.seconds),
+        "output": str(summary.output),
+    }
