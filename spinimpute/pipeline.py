@@ -1,0 +1,162 @@
+"""The whole imputation: panel blocks are aligned with the target, cut into windows, imputed and written.
+
+A background thread reads and packs the next window while the present one is imputed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from spinimpute.agreement import check_samples
+from spinimpute.alignment import Alignment
+from spinimpute.config import ImputeConfig
+from spinimpute.dosages import dr2
+from spinimpute.inference import Engine
+from spinimpute.io.fates import write_fates
+from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.integrity import check_output
+from spinimpute.io.names import read_names
+from spinimpute.io.outputs import OutputNames
+from spinimpute.io.region import Region
+from spinimpute.io.rows import ImputedBlock
+from spinimpute.io.vcf import TargetChromosome, VariantFile, panel_blocks, read_target
+from spinimpute.io.writer import DosageWriter
+from spinimpute.provenance import command_line, header_lines, sha256
+from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
+from spinimpute.windows import Window, cut_windows
+
+DEFAULT_MODEL = "spin-small"
+
+
+class Listener(Protocol):
+    """Hears how far the imputation is."""
+
+    def window(self, share: float, chrom: str, position: int) -> None:
+        """A window is written, up to position; share (0-1) of the target's records is done."""
+
+
+@dataclass(frozen=True)
+class ImputeSummary:
+    """What one imputation did; mean_dr2 is over the imputed variants, fates counts target records."""
+
+    samples: int
+    panel_haplotypes: int
+    records: int
+    typed: int
+    imputed: int
+    mean_dr2: float
+    seconds: float
+    output: Path
+    fates: dict[str, int]
+
+
+def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSummary:
+    """Impute config.gt from config.ref into config.out; SpinImputeError for input that cannot be used."""
+    began = time.monotonic()
+    names = OutputNames.from_out(config.out, config.out_format)
+    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
+    region = Region.parse(config.chrom) if config.chrom else None
+    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
+    engine = _engine(config, model)
+    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
+    excluded = read_names(config.exclude_samples, "excluded samples") if config.exclude_samples else frozenset()
+    markers = read_names(config.exclude_markers, "excluded markers") if config.exclude_markers else frozenset()
+    target = read_target(config.gt, region, excluded)
+    samples = next(iter(target.values())).samples
+    alignment = Alignment(target, genetic_map, markers)
+    tally = _Tally(target)
+    with _open_panel(config, samples, excluded) as panel:
+        meta = [] if config.no_version else _provenance(config, model)
+        with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta) as writer:
+            blocks = alignment.blocks(panel_blocks(panel, region))
+            for window in _ahead(cut_windows(blocks, config.window, config.overlap)):
+                block = _imputed(window, engine)
+                writer.write(block)
+                tally.add(block, listener)
+            tables = alignment.finish(config.ref, config.gt)
+        write_fates(names.variants, tables)
+    fates = Counter(fate.value for table in tables for fate in table.fates)
+    return tally.summary(2 * len(panel.samples), time.monotonic() - began, names.vcf, dict(fates))
+
+
+def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
+    device = choose_device(config.device)
+    # Targets are spread over threads of ours; torch's own would only get in their way.
+    torch.set_num_threads(1)
+    threads = config.nthreads or len(os.sched_getaffinity(0))
+    return Engine(model.network.to(device), device, threads)
+
+
+def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantFile:
+    if config.allow_overlap:
+        excluded |= frozenset(samples)
+    panel = VariantFile(config.ref, "panel", excluded)
+    check_samples(panel.samples, samples, config.ref, config.gt)
+    return panel
+
+
+def _provenance(config: ImputeConfig, model: LoadedModel) -> list[str]:
+    details = {"model": f"{model.name} sha256:{model.digest}", "panel": f"sha256:{sha256(config.ref)}"}
+    return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
+
+
+def _ahead(windows: Iterable[Window]) -> Iterator[Window]:
+    """Yield windows while a thread prepares the next one."""
+    source = iter(windows)
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
+        pending = pool.submit(next, source, None)
+        while (window := pending.result()) is not None:
+            pending = pool.submit(next, source, None)
+            yield window
+
+
+def _imputed(window: Window, engine: Engine) -> ImputedBlock:
+    dosages = engine.impute(window)
+    return ImputedBlock(window.sites, window.core.record, dosages, window.observed, window.typed)
+
+
+class _Tally:
+    """Counts what is written, for progress and summary."""
+
+    def __init__(self, target: dict[str, TargetChromosome]) -> None:
+        self._target_records = sum(len(chromosome.sites) for chromosome in target.values())
+        self._samples = len(next(iter(target.values())).samples)
+        self._records = 0
+        self._typed = 0
+        self._imputed_variants = 0
+        self._dr2 = 0.0
+
+    def add(self, block: ImputedBlock, listener: Listener | None) -> None:
+        """Count one block and tell the listener."""
+        imputed = ~block.typed[block.record]
+        self._records += len(block.sites)
+        self._typed += int(block.typed.sum())
+        self._imputed_variants += int(imputed.sum())
+        self._dr2 += float(dr2(block.dosages[imputed]).sum())
+        if listener:
+            share = min(1.0, self._typed / self._target_records)
+            listener.window(share, block.sites.chrom, int(block.sites.pos[-1]))
+
+    def summary(self, panel_haplotypes: int, seconds: float, output: Path, fates: dict[str, int]) -> ImputeSummary:
+        """Return the summary of the run."""
+        return ImputeSummary(
+            samples=self._samples,
+            panel_haplotypes=panel_haplotypes,
+            records=self._records,
+            typed=self._typed,
+            imputed=self._records - self._typed,
+            mean_dr2=self._dr2 / max(1, self._imputed_variants),
+            seconds=seconds,
+            output=output,
+            fates=fates,
+        )

@@ -1,0 +1,193 @@
+"""Packing, windows, copying and inference: against unpacked arrays, plain sums and the whole chromosome at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from test_retrieval import mosaics
+
+from spinimpute.bits import unpack
+from spinimpute.copying import copy_alleles, cut_segments
+from spinimpute.inference import ABSENT, BATCH_TOKENS, Engine, choose_anchors
+from spinimpute.io.vcf import RecordBlock
+from spinimpute.panel import PanelBlock, TypedRecords, pack_block
+from spinimpute.retrieval import order_panel, retrieve
+from spinimpute.sites import Sites
+from spinimpute.spin.model import Spin, SpinConfig, copied_frequency, entropy
+from spinimpute.tokens import task_features
+from spinimpute.windows import Window, cut_windows
+
+N_PANEL, N_TARGETS = 60, 4
+CONFIG = SpinConfig(width=16, layers=2, context=16, heads=4)
+
+
+def make_blocks(
+    seed: int, n_records: int = 700, block: int = 130, span_cm: float = 12.0, typed_every: int = 5
+) -> list[PanelBlock]:
+    """A chromosome in blocks: some records with two ALTs, common ALTs among them, every fifth typed, some missing."""
+    rng = np.random.default_rng(seed)
+    alleles = mosaics(rng, n_records, N_PANEL + N_TARGETS).astype(np.int8)
+    double = rng.random(n_records) < 0.05
+    alleles[double] += (alleles[double] == 1) & (rng.random((int(double.sum()), alleles.shape[1])) < 0.4)
+    alleles[:, :N_PANEL][rng.random(n_records) < 0.1] = 0
+    pos = np.cumsum(rng.integers(1, 2000, n_records)) + 1000
+    cm = np.sort(rng.uniform(0, span_cm, n_records))
+    observed = np.full((n_records, N_TARGETS), -1, np.int8)
+    typed = np.arange(n_records) % typed_every == 0 if typed_every else np.zeros(n_records, bool)
+    observed[typed] = alleles[typed, N_PANEL:]
+    observed[rng.random(observed.shape) < 0.02] = -1
+    alts = [("C", "G") if two else ("C",) for two in double]
+    blocks = []
+    for start in range(0, n_records, block):
+        part = slice(start, start + block)
+        sites = Sites("1", pos[part], ["A"] * len(pos[part]), alts[part], ["."] * len(pos[part]))
+        panel = np.ascontiguousarray(alleles[part, :N_PANEL])
+        phased = np.ones((len(pos[part]), N_PANEL // 2), bool)
+        target = TypedRecords(typed[part], observed[part])
+        blocks.append(pack_block(RecordBlock(sites, panel, phased), cm[part], target))
+    return blocks
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    torch.manual_seed(5)
+    network = Spin(CONFIG).eval()
+    with torch.no_grad():
+        network.calibration.last.weight.normal_(0, 0.1)
+        network.copy.weight.normal_(0, 1.0)
+    return Engine(network, torch.device("cpu"), threads=2)
+
+
+def test_packed_block_holds_the_alleles() -> None:
+    rng = np.random.default_rng(1)
+    alleles = rng.integers(0, 3, (70, N_PANEL)).astype(np.int8)
+    sites = Sites("1", np.arange(1, 71), ["A"] * 70, [("C", "G")] * 70, ["."] * 70)
+    nothing = TypedRecords(np.zeros(70, bool), np.full((70, 2), -1, np.int8))
+    block = pack_block(RecordBlock(sites, alleles, np.ones((70, 30), bool)), np.arange(70.0), nothing)
+    variants = block.variants
+    bits = unpack(variants.words, variants.words.shape[1] * 64)[variants.slot]
+    carries = bits ^ variants.flip[variants.slot, None]
+    for v, (record, allele) in enumerate(zip(variants.record, variants.allele, strict=True)):
+        np.testing.assert_array_equal(carries[v], alleles[record] == allele)
+    assert bits.mean(axis=1).max() <= 0.5
+    assert not unpack(variants.words, variants.words.shape[1] * 64)[len(variants.slot) :].any()
+
+
+@pytest.mark.parametrize("core_cm", [0.7, 3.0, 50.0])
+def test_cores_tile_the_chromosome(core_cm: float) -> None:
+    blocks = make_blocks(2)
+    windows = list(cut_windows(iter(blocks), core_cm, 1.0))
+    np.testing.assert_array_equal(
+        np.concatenate([w.sites.pos for w in windows]), np.concatenate([b.sites.pos for b in blocks])
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([w.observed for w in windows]), np.concatenate([b.target.observed for b in blocks])
+    )
+    typed_cm = np.concatenate([b.typed_cm for b in blocks])
+    for window in windows:
+        n = len(window.flanked.cm)
+        np.testing.assert_array_equal(window.flanked.cm, typed_cm[window.first_typed : window.first_typed + n])
+        assert np.diff(window.core.cm).min() >= 0
+        assert len(window.core.record) == window.sites.n_variants
+
+
+def _one_window(blocks: list[PanelBlock]) -> Window:
+    (window,) = cut_windows(iter(blocks), 1e6, 2.0)
+    return window
+
+
+def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
+    window = _one_window(make_blocks(3))
+    anchors = choose_anchors(window, 2)
+    orders = order_panel(window.flanked, anchors)
+    context = retrieve(window.flanked, anchors, orders, slice(0, 4), CONFIG.context)
+    rng = np.random.default_rng(6)
+    raw = torch.from_numpy(rng.normal(0, 2, (*context.haplotype.shape, 4)).astype(np.float32))
+    weights = torch.softmax(raw, dim=2)
+    spread = entropy(weights)
+    task = task_features(window.flanked, anchors)
+    segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
+    found = copy_alleles(window.core.words, segments, context.haplotype, weights.numpy(), spread.numpy())
+    bits = unpack(window.core.words, window.core.words.shape[1] * 64)
+    seen = set(zip(found.target.tolist(), found.slot.tolist(), strict=True))
+    for j in range(len(segments.left)):
+        a, b = int(segments.left[j]), int(segments.right[j])
+        slots = np.arange(segments.start[j], segments.start[j + 1])
+        for t in range(4):
+            left, right = (bits[slots][:, context.haplotype[t, i]] for i in (a, b))
+            carried = slots[(left | right).any(axis=1)]
+            assert {(t, int(s)) for s in carried} == {(t, int(s)) for s in slots} & seen
+    blended = _blend(window, anchors.cm, context.haplotype, weights, bits, found.target, found.slot)
+    np.testing.assert_allclose(found.frequency, blended, atol=1e-5)
+
+
+def _blend(
+    window: Window,
+    anchor_cm: NDArray[np.float64],
+    context: NDArray[np.int32],
+    weights: torch.Tensor,
+    bits: NDArray[np.uint8],
+    targets: NDArray[np.int32],
+    slots: NDArray[np.int32],
+) -> NDArray[np.float32]:
+    rows = []
+    for t, s in zip(targets.tolist(), slots.tolist(), strict=True):
+        b = int(np.searchsorted(anchor_cm, window.core.cm[s], side="right"))
+        a, b = max(b - 1, 0), min(b, len(anchor_cm) - 1)
+        span = anchor_cm[b] - anchor_cm[a]
+        share = (window.core.cm[s] - anchor_cm[a]) / span if span > 0 else 0.5
+        sides = [
+            copied_frequency(weights[t, i], torch.from_numpy(bits[s, context[t, i]][None])) for i in (a, b)
+        ]
+        rows.append(((1 - share) * sides[0] + share * sides[1])[0].numpy())
+    return np.array(rows, np.float32)
+
+
+def test_observed_alleles_come_back(engine: Engine) -> None:
+    window = _one_window(make_blocks(7))
+    dose = engine.impute(window)
+    assert dose.shape == (window.sites.n_variants, N_TARGETS)
+    observed = window.observed[window.core.record]
+    seen = observed >= 0
+    np.testing.assert_array_equal(dose[seen], (observed == window.core.allele[:, None])[seen])
+    assert ((dose >= 0) & (dose <= 1)).all()
+
+
+def test_threads_and_batches_do_not_matter(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = _one_window(make_blocks(8))
+    expected = engine.impute(window)
+    alone = Engine(engine.network, engine.device, threads=1)
+    np.testing.assert_array_equal(alone.impute(window), expected)
+    monkeypatch.setitem(BATCH_TOKENS, "cpu", 1)
+    np.testing.assert_allclose(engine.impute(window), expected, atol=2e-6)
+
+
+def test_windows_hardly_change_a_dosage(engine: Engine) -> None:
+    """With flanks of 2 cM no dosage may move by more than 0.1 for the place of a window's edge, and 99 % by 0.001."""
+    blocks = make_blocks(9, n_records=1500)
+    whole = engine.impute(_one_window(blocks))
+    cut = np.concatenate([engine.impute(w) for w in cut_windows(iter(blocks), 1.3, 2.0)])
+    moved = np.abs(whole - cut)
+    assert moved.max() < 0.1
+    assert np.quantile(moved, 0.99) < 1e-3
+
+
+def test_without_a_typed_variant_the_panel_frequency_is_the_dose(engine: Engine) -> None:
+    blocks = make_blocks(10, typed_every=0)
+    window = _one_window(blocks)
+    dose = engine.impute(window)
+    bits = unpack(window.core.words, window.core.words.shape[1] * 64)[window.core.slot]
+    frequency = (bits ^ window.core.flip[window.core.slot, None]).mean(axis=1)
+    np.testing.assert_allclose(dose, np.repeat(frequency[:, None], N_TARGETS, axis=1), atol=0.02)
+
+
+def test_an_allele_nobody_carries_is_nearly_absent(engine: Engine) -> None:
+    window = _one_window(make_blocks(11))
+    bits = unpack(window.core.words, window.core.words.shape[1] * 64)[window.core.slot]
+    nobody = ~bits.any(axis=1) & (window.observed[window.core.record] < 0).all(axis=1)
+    assert nobody.any()
+    flipped = window.core.flip[window.core.slot][nobody, None]
+    expected = np.where(flipped, 1 - ABSENT, ABSENT).repeat(N_TARGETS, axis=1)
+    np.testing.assert_allclose(engine.impute(window)[nobody], expected, rtol=1e-6)
