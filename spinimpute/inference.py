@@ -20,6 +20,8 @@ from spinimpute.tokens import describe, task_features
 
 # Typed gaps from one anchor to the next; blending between anchors makes more of them needless (design section 2).
 STRIDE = 4
+# Anchors beyond the core that lend it evidence through the Li-Stephens chain; its memory fades over a few.
+CHAIN_ANCHORS = 8
 # Context haplotypes at all anchors of a batch: bounds memory and keeps a batch in cache.
 BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 20}
 # Probability of an allele that nobody in the context carries.
@@ -44,7 +46,7 @@ class Engine:
         if len(window.flanked.cm) == 0:
             dose[:] = 1 / (1 + np.exp(-window.core.log_odds))
             return _finish(window, dose)
-        anchors = choose_anchors(window, len(self.network.layers))
+        anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
         segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
@@ -86,8 +88,7 @@ class Engine:
 
 
 def choose_anchors(window: Window, halo: int) -> Anchors:
-    """Place anchors at every STRIDE-th typed gap of the chromosome that the core needs, and halo more on either side,
-    since a network of that many layers listens to that many neighbours."""
+    """Place anchors at every STRIDE-th typed gap of the chromosome that the core needs, and halo more on either side."""
     n_typed = len(window.flanked.cm)
     aligned = np.arange(-window.first_typed % STRIDE, n_typed + 1, STRIDE)
     gaps = np.unique(np.concatenate([[0], aligned, [n_typed]])).astype(np.int64)

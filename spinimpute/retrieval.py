@@ -14,7 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import leading_zeros, pack, trailing_zeros
+from spinimpute.bits import pack
+from spinimpute.mismatches import mismatch_left, mismatch_right
 from spinimpute.pbwt import PrefixOrder, prefix_order, suffix_order
 
 # Runs are followed this far from the anchor, so that no window edge beyond it can change a token.
@@ -84,54 +85,6 @@ def place_anchors(cm: NDArray[np.float64], gaps: NDArray[np.int64], reach: float
     low = np.searchsorted(cm, at - reach, side="left")
     high = np.searchsorted(cm, at + reach, side="right")
     return Anchors(gaps, at, np.minimum(low, gaps), np.maximum(high, gaps))
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def mismatch_left(
-    panel: NDArray[np.uint64],
-    target: NDArray[np.uint64],
-    observed: NDArray[np.uint64],
-    start: int,
-    low: int,
-) -> int:
-    """Return the last mismatching variant below start, or low - 1 if none lies in [low, start)."""
-    if start <= low:
-        return low - 1
-    word = (start - 1) >> 6
-    keep = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((start - 1) & 63))
-    while True:
-        differs = (panel[word] ^ target[word]) & observed[word] & keep
-        if differs != 0:
-            found = (word << 6) + 63 - leading_zeros(differs)
-            return max(found, low - 1)
-        word -= 1
-        keep = np.uint64(0xFFFFFFFFFFFFFFFF)
-        if word < (low >> 6):
-            return low - 1
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def mismatch_right(
-    panel: NDArray[np.uint64],
-    target: NDArray[np.uint64],
-    observed: NDArray[np.uint64],
-    start: int,
-    high: int,
-) -> int:
-    """Return the first mismatching variant at or above start, or high if none lies in [start, high)."""
-    if start >= high:
-        return high
-    word = start >> 6
-    keep = np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(start & 63)
-    while True:
-        differs = (panel[word] ^ target[word]) & observed[word] & keep
-        if differs != 0:
-            found = (word << 6) + trailing_zeros(differs)
-            return min(found, high)
-        word += 1
-        keep = np.uint64(0xFFFFFFFFFFFFFFFF)
-        if (word << 6) >= high:
-            return high
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -62,11 +62,11 @@ def _norm(layer: torch.nn.LayerNorm, x: list[float]) -> list[float]:
 
 
 def _attributes(spin: Spin, measures: list[list[float]]) -> list[list[float]]:
-    runs = spin.config.runs
-    cm = {0, 1, 2, 3, runs - 2, runs - 1}
-    logs = [[math.log(v + (0.002 if d in cm else 1.0)) for d, v in enumerate(row)] for row in measures]
+    runs, counts = spin.config.runs, spin.config.counts
+    floor = [0.002] * 4 + [1.0] * (runs - 6) + [0.002] * 2 + [1.0] * counts + [1e-4] * spin.config.posteriors
+    logs = [[math.log(v + f) for v, f in zip(row, floor, strict=True)] for row in measures]
     columns = list(zip(*logs, strict=True))
-    best = [max(c) if d < runs else min(c) for d, c in enumerate(columns)]
+    best = [min(c) if runs <= d < runs + counts else max(c) for d, c in enumerate(columns)]
     return [row + [v - b for v, b in zip(row, best, strict=True)] for row in logs]
 
 

@@ -16,6 +16,8 @@ from spinimpute.spin.blocks import ABLA, XABA, XABD, AnchorChain
 
 # Copied frequencies are kept this far from 0 and 1, so that their logits stay finite.
 MARGIN = 1e-5
+FLOOR_CM = 0.002
+FLOOR_POSTERIOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class SpinConfig:
     message: int = 16
     hidden: int = 32
     context: int = 64
-    measures: int = 22
     runs: int = 14
+    counts: int = 8
+    posteriors: int = 2
     task_features: int = 2
     site_features: int = 4
     query_features: int = 4
@@ -41,20 +44,24 @@ class Attributes(nn.Module):
     """Measures of context haplotypes as the network likes them: logarithms, and how far from the context's best."""
 
     offset: Tensor
+    sign: Tensor
 
     def __init__(self, config: SpinConfig) -> None:
         super().__init__()
-        self.runs = config.runs
-        # Runs in cM are floored at 0.002; counts and surprise are logged as 1 + x.
-        in_cm = [d < 4 or config.runs - 2 <= d < config.runs for d in range(config.measures)]
-        self.register_buffer("offset", torch.where(torch.tensor(in_cm), 0.002, 1.0), persistent=False)
+        # Runs in cM (the first four and the last two) are floored at 0.002, posteriors at a ten-thousandth of 1 / K;
+        # counts and surprise are logged as 1 + x.
+        runs = [FLOOR_CM] * 4 + [1.0] * (config.runs - 6) + [FLOOR_CM] * 2
+        offset = torch.tensor(runs + [1.0] * config.counts + [FLOOR_POSTERIOR] * config.posteriors)
+        self.register_buffer("offset", offset, persistent=False)
+        # The best run or posterior is the largest, the best count the smallest.
+        sign = torch.tensor([1.0] * config.runs + [-1.0] * config.counts + [1.0] * config.posteriors)
+        self.register_buffer("sign", sign, persistent=False)
 
     def forward(self, measures: Tensor) -> Tensor:
         """Map measures (B, A, K, D) >= 0 to (B, A, K, 2 D)."""
         logs = torch.log(measures + self.offset)
-        longest = logs[..., : self.runs].amax(dim=-2, keepdim=True)
-        fewest = logs[..., self.runs :].amin(dim=-2, keepdim=True)
-        return torch.cat([logs, logs - torch.cat([longest, fewest], dim=-1)], dim=-1)
+        best = (logs * self.sign).amax(dim=-2, keepdim=True) * self.sign
+        return torch.cat([logs, logs - best], dim=-1)
 
 
 class Layer(nn.Module):
@@ -107,7 +114,8 @@ class Spin(nn.Module):
         self.config = config
         self.xaba = XABA(config.site_features, config.latents)
         self.attributes = Attributes(config)
-        self.embed = nn.Linear(2 * config.measures + config.latents, config.width)
+        measures = config.runs + config.counts + config.posteriors
+        self.embed = nn.Linear(2 * measures + config.latents, config.width)
         self.task = nn.Linear(config.task_features, config.width, bias=False)
         self.latent = nn.Linear(config.width, config.width)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))

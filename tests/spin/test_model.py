@@ -10,9 +10,10 @@ from torch import Tensor
 from spinimpute.spin.model import Spin, SpinConfig, n_parameters
 
 CONFIG = SpinConfig(
-    width=8, layers=2, latents=3, inducing=2, heads=3, message=4, hidden=6, context=5, measures=9, runs=6
+    width=8, layers=2, latents=3, inducing=2, heads=3, message=4, hidden=6, context=5, runs=7, counts=2, posteriors=1
 )
 B, A, K, S, Q = 2, 3, 5, 4, 3
+N_MEASURES = CONFIG.runs + CONFIG.counts + CONFIG.posteriors
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def network() -> Spin:
 @pytest.fixture
 def inputs() -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(2)
-    measures = torch.rand(B, A, K, CONFIG.measures, generator=generator, dtype=torch.float64) * 3
+    measures = torch.rand(B, A, K, N_MEASURES, generator=generator, dtype=torch.float64) * 3
     match = torch.randint(-1, 2, (B, A, K, S), generator=generator, dtype=torch.int8)
     sites = torch.randn(B, A, S, CONFIG.site_features, generator=generator, dtype=torch.float64)
     sites[..., -1] = torch.randint(0, 2, (B, A, S), generator=generator)

@@ -1,0 +1,76 @@
+"""Where a packed panel haplotype differs from a packed target haplotype, a word of typed variants at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spinimpute.bits import leading_zeros, popcount, trailing_zeros
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mismatch_left(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    start: int,
+    low: int,
+) -> int:
+    """Return the last mismatching variant below start, or low - 1 if none lies in [low, start)."""
+    if start <= low:
+        return low - 1
+    word = (start - 1) >> 6
+    keep = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((start - 1) & 63))
+    while True:
+        differs = (panel[word] ^ target[word]) & observed[word] & keep
+        if differs != 0:
+            found = (word << 6) + 63 - leading_zeros(differs)
+            return max(found, low - 1)
+        word -= 1
+        keep = np.uint64(0xFFFFFFFFFFFFFFFF)
+        if word < (low >> 6):
+            return low - 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mismatch_right(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    start: int,
+    high: int,
+) -> int:
+    """Return the first mismatching variant at or above start, or high if none lies in [start, high)."""
+    if start >= high:
+        return high
+    word = start >> 6
+    keep = np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(start & 63)
+    while True:
+        differs = (panel[word] ^ target[word]) & observed[word] & keep
+        if differs != 0:
+            found = (word << 6) + trailing_zeros(differs)
+            return min(found, high)
+        word += 1
+        keep = np.uint64(0xFFFFFFFFFFFFFFFF)
+        if (word << 6) >= high:
+            return high
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def count_mismatches(
+    panel: NDArray[np.uint64], target: NDArray[np.uint64], observed: NDArray[np.uint64], low: int, high: int
+) -> int:
+    """Count the mismatching typed variants in [low, high)."""
+    if high <= low:
+        return 0
+    first, last = low >> 6, (high - 1) >> 6
+    total = 0
+    for word in range(first, last + 1):
+        differs = (panel[word] ^ target[word]) & observed[word]
+        if word == first:
+            differs &= np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(low & 63)
+        if word == last:
+            differs &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((high - 1) & 63))
+        total += popcount(differs)
+    return total
