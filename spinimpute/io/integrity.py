@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from spinimpute.errors import SpinImputeError
 
-STANDARD_INPUT = "-"
 GZIP_MAGIC = b"\x1f\x8b"
 # The empty block that ends every complete BGZF file (SAM specification, section 4.1.2).
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -24,8 +23,6 @@ def check_input(path: Path, role: str) -> None:
     The role is "map", or "panel", "target" or any other name for a variant file. Only head and tail are read;
     plain gzip has no end marker, so a cut file of that kind is found out on reading.
     """
-    if str(path) == STANDARD_INPUT:
-        return
     where = f"{role} {path}"
     _check_readable(path, where)
     with path.open("rb") as file:

@@ -1,10 +1,10 @@
-"""Blocks of records, collected from a parser and checked."""
+"""Blocks of records, collected from a file and put in order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.sites import Sites
 
 MISSING = -1
-_ABSENT = -2  # how cyvcf2 pads a genotype that has fewer alleles than another of its record
-_MOST_ALLELES = 127  # the highest code that int8 holds
-_HAPLOID = "haploid genotypes are not supported yet"
+HAPLOID_RULE = "haploid genotypes are not supported yet"
+DIPLOID_RULE = "genotypes must be diploid"
+RANGE_RULE = "an allele code must not exceed the number of ALT alleles, or 127"
+GENOTYPE_RULE = "every record needs genotypes"
+_SORT = "sort the file with bcftools sort"
 
 
 @dataclass(frozen=True)
@@ -27,107 +29,127 @@ class RecordBlock:
     phased: NDArray[np.bool_]
 
 
-class BlockBuilder:
-    """Collects records of one chromosome; where names the file in messages."""
+class Site(NamedTuple):
+    """One record without its genotypes."""
 
-    def __init__(self, where: str, samples: list[str], capacity: int) -> None:
-        self.chrom = ""
+    chrom: str
+    pos: int
+    id: str
+    ref: str
+    alts: tuple[str, ...]
+
+
+class Source(Protocol):
+    """An open file that gives its records in order."""
+
+    def fill(self, batch: Batch) -> bool:
+        """Append records until the batch is full; return False once the file is exhausted."""
+
+
+class Batch:
+    """Records as they come from a file: sites, alleles (R, T), phased (R, S), not all rows of them filled."""
+
+    def __init__(self, samples: int, capacity: int) -> None:
+        self.sites: list[Site] = []
+        self.alleles = np.empty((capacity, 2 * samples), np.int8)
+        self.phased = np.empty((capacity, samples), np.bool_)
+
+    @property
+    def room(self) -> int:
+        """How many more records fit."""
+        return len(self.alleles) - len(self.sites)
+
+    def settled(self) -> int:
+        """How many records there are before those of the last position, which may go on."""
+        rows = len(self.sites)
+        while rows and self.sites[rows - 1][:2] == self.sites[-1][:2]:
+            rows -= 1
+        return rows
+
+    def rest(self, begin: int, room: int) -> Batch:
+        """A new batch with the records from begin on, and room for more."""
+        kept = len(self.sites) - begin
+        batch = Batch(self.phased.shape[1], kept + room)
+        batch.sites = self.sites[begin:]
+        batch.alleles[:kept] = self.alleles[begin : len(self.sites)]
+        batch.phased[:kept] = self.phased[begin : len(self.sites)]
+        return batch
+
+    def blocks(self, end: int) -> Iterator[RecordBlock]:
+        """Yield the records before end as blocks of one chromosome each."""
+        begin = 0
+        for row in range(1, end + 1):
+            if row == end or self.sites[row].chrom != self.sites[begin].chrom:
+                yield self._block(begin, row)
+                begin = row
+
+    def _block(self, begin: int, end: int) -> RecordBlock:
+        chrom, pos, ids, refs, alts = zip(*self.sites[begin:end], strict=True)
+        sites = Sites(chrom[0], np.array(pos, np.int64), list(refs), list(alts), list(ids))
+        return RecordBlock(sites, self.alleles[begin:end], self.phased[begin:end])
+
+
+class RecordOrder:
+    """Sees that blocks come in order: positions ascend and a chromosome, once left, stays away."""
+
+    def __init__(self, where: str) -> None:
         self._where = where
-        self._samples = samples
-        self._raw = np.empty((capacity, len(samples), 3), np.int16)
-        self._clear()
+        self._left: set[str] = set()
+        self._chrom = ""
+        self._last = 0
 
-    def __len__(self) -> int:
-        return len(self._pos)
-
-    def add(self, record: Any, position: int) -> None:
-        """Append a cyvcf2 record; SpinImputeError if it has no diploid genotypes."""
-        row = len(self)
-        if row == len(self._raw):
-            self._raw = np.concatenate([self._raw, np.empty_like(self._raw)])
-        try:
-            genotypes = record.genotype.array()
-        except Exception as error:
+    def check(self, sites: Sites) -> None:
+        """Raise SpinImputeError if the next block is out of order."""
+        if sites.chrom != self._chrom:
+            self._left.add(self._chrom)
+            self._chrom, self._last = sites.chrom, 0
+            if sites.chrom in self._left:
+                raise SpinImputeError(
+                    "records of one chromosome must be together",
+                    where=f"{self._where} {sites.chrom}:{sites.pos[0]}",
+                    found=f"{sites.chrom} again after another chromosome",
+                    remedy=_SORT,
+                )
+        steps = np.diff(sites.pos, prepend=self._last)
+        if (steps < 0).any():
+            row = int((steps < 0).argmax())
             raise SpinImputeError(
-                "every record needs genotypes",
-                where=f"{self._where} {self.chrom}:{position}",
-                found="no GT in FORMAT",
-            ) from error
-        if genotypes.shape[1] != 3:
-            genotypes = self._as_diploid(genotypes, position)
-        self._raw[row] = genotypes
-        self._pos.append(position)
-        self._ref.append(record.REF)
-        self._alts.append(tuple(record.ALT))
-        self._ids.append(record.ID or ".")
-
-    def flush(self) -> Iterator[RecordBlock]:
-        """Yield what was collected, if anything, as one checked block."""
-        if not len(self):
-            return
-        raw = self._raw[: len(self)]
-        sites = Sites(self.chrom, np.array(self._pos, np.int64), self._ref, self._alts, self._ids)
-        self._check(raw, sites)
-        codes = raw[:, :, :2].astype(np.int8).reshape(len(sites), -1)
-        self._clear()
-        yield RecordBlock(sites, codes, raw[:, :, 2] != 0)
-
-    def _clear(self) -> None:
-        self._pos: list[int] = []
-        self._ref: list[str] = []
-        self._alts: list[tuple[str, ...]] = []
-        self._ids: list[str] = []
-
-    def _as_diploid(self, genotypes: NDArray[np.int16], position: int) -> NDArray[np.int16]:
-        """Genotypes (S, 3) of a record that is not diploid, which is fine if all of it is missing."""
-        place = f"{self._where} {self.chrom}:{position} sample"
-        if genotypes.shape[1] == 2:
-            called = np.flatnonzero(genotypes[:, 0] != MISSING)
-            if len(called):
-                raise SpinImputeError(_HAPLOID, where=f"{place} {self._samples[called[0]]}", found="1 allele")
-            return np.full((len(genotypes), 3), MISSING, np.int16)
-        excess = np.flatnonzero((genotypes[:, 2:-1] != _ABSENT).any(axis=1))
-        sample, ploidy = self._samples[excess[0]], genotypes.shape[1] - 1
-        raise SpinImputeError(
-            "genotypes must be diploid", where=f"{place} {sample}", found=f"{ploidy} alleles"
-        )
-
-    def _check(self, raw: NDArray[np.int16], sites: Sites) -> None:
-        """Mend lone missing alleles, then refuse haploid genotypes and codes beyond the record's alleles."""
-        if raw.min() == _ABSENT:
-            lone = raw[:, :, 1] == _ABSENT
-            raw[:, :, 1][lone & (raw[:, :, 0] == MISSING)] = MISSING
-            self._refuse(raw[:, :, 1] == _ABSENT, sites, _HAPLOID, "1 allele")
-        known = np.fromiter(map(len, sites.alts), np.int16, len(sites))
-        highest = raw[:, :, :2].max(axis=(1, 2))
-        if (highest > np.minimum(known, _MOST_ALLELES)).any():
-            self._refuse(
-                raw[:, :, :2].max(axis=2) > known[:, None],
-                sites,
-                "an allele code must not exceed the number of ALT alleles",
-                f"{int(highest[highest > known].max(initial=0))}",
+                "records must be sorted by position",
+                where=f"{self._where} {sites.chrom}:{sites.pos[row]}",
+                found=f"{sites.pos[row]} after {sites.pos[row] - steps[row]}",
+                remedy=_SORT,
             )
-            self._refuse(
-                raw[:, :, :2].max(axis=2) > _MOST_ALLELES,
-                sites,
-                f"at most {_MOST_ALLELES} ALT alleles are supported",
-            )
+        self._last = int(sites.pos[-1])
 
-    def _refuse(self, fault: NDArray[np.bool_], sites: Sites, rule: str, found: str = "") -> None:
-        refuse(fault, self._where, sites, self._samples, rule, found)
+
+def in_order(source: Source, where: str, samples: int, max_records: int) -> Iterator[RecordBlock]:
+    """Yield a source's records as blocks of one chromosome that never part a position.
+
+    SpinImputeError if records are out of order.
+    """
+    order = RecordOrder(where)
+    batch = Batch(samples, max_records)
+    more = True
+    while more:
+        more = source.fill(batch)
+        end = batch.settled() if more else len(batch.sites)
+        for block in batch.blocks(end):
+            order.check(block.sites)
+            yield block
+        batch = batch.rest(end, max_records)
 
 
 def refuse(
     fault: NDArray[np.bool_],
     where: str,
     sites: Sites,
-    samples: list[str],
+    samples: Sequence[str],
     rule: str,
     found: str = "",
     remedy: str = "",
 ) -> None:
     """Raise SpinImputeError for the first faulty genotype (R, S), if any, naming record and sample."""
     if fault.any():
-        record, sample = np.unravel_index(int(fault.argmax()), fault.shape)
+        record, sample = divmod(int(fault.argmax()), fault.shape[1])
         place = f"{where} {sites.chrom}:{sites.pos[record]} sample {samples[sample]}"
         raise SpinImputeError(rule, where=place, found=found, remedy=remedy)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import shutil
+import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO
 
-import cyvcf2
 import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.faults import unparsable
-from spinimpute.io.integrity import check_input
-from spinimpute.io.records import MISSING, BlockBuilder, RecordBlock, refuse
+from spinimpute.io.binary import BinarySource, binary_header
+from spinimpute.io.inflate import inflate
+from spinimpute.io.integrity import check_input, is_binary
+from spinimpute.io.records import MISSING, RecordBlock, Source, in_order, refuse
 from spinimpute.io.region import Region
+from spinimpute.io.text import Header, TextSource, read_header
 from spinimpute.sites import Sites, resolve_contig
 
 __all__ = [
@@ -30,34 +33,31 @@ __all__ = [
     "read_target",
 ]
 
-_CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
-_LENGTH = re.compile(r"[<,]length=(\d+)")
-_SORT = "sort the file with bcftools sort"
-
-# htslib's own warnings would come before our one line.
-cyvcf2.cyvcf2.set_htslib_log_level(0)
+_STANDARD_INPUT = "-"
 
 
 class VariantFile:
-    """An open VCF or BCF file, without the samples to exclude.
+    """A VCF or BCF file without the samples to exclude, read on a few threads.
 
-    samples are those read; contigs gives the length of each declared contig, None if unknown. SpinImputeError
-    if the file is not whole, has no samples or cannot be parsed.
+    The path "-" stands for standard input. samples are those read; contigs gives the length of each declared
+    contig, None if unknown. SpinImputeError if the file is not whole, or its header faulty or without samples.
     """
 
-    def __init__(self, path: Path, role: str = "panel", exclude_samples: Collection[str] = ()) -> None:
-        check_input(path, role)
-        self.path = path
+    def __init__(
+        self, path: Path, role: str = "panel", exclude_samples: Collection[str] = (), threads: int = 2
+    ) -> None:
+        self._spool = _spooled() if str(path) == _STANDARD_INPUT else None
+        self.path = Path(self._spool.name) if self._spool else path
         self.where = f"{role} {path}"
-        self._vcf = self._open()
-        everyone: list[str] = self._vcf.samples
-        self.samples = [name for name in everyone if name not in exclude_samples]
+        check_input(self.path, role)
+        self._threads = threads
+        self._binary = is_binary(path)
+        header = self._header()
+        self.samples = [name for name in header.samples if name not in exclude_samples]
+        self.contigs = header.contigs
         if not self.samples:
-            found = f"all {len(everyone)} excluded" if everyone else "none"
+            found = f"all {len(header.samples)} excluded" if header.samples else "none"
             raise SpinImputeError("the file must have samples with genotypes", where=self.where, found=found)
-        if len(self.samples) < len(everyone):
-            self._vcf.set_samples(self.samples)
-        self.contigs = _contigs(self._vcf.raw_header)
 
     def __enter__(self) -> VariantFile:
         return self
@@ -65,7 +65,8 @@ class VariantFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._vcf.close()
+        if self._spool:
+            self._spool.close()
 
     @property
     def indexed(self) -> bool:
@@ -79,85 +80,53 @@ class VariantFile:
 
         SpinImputeError at records out of order, without diploid genotypes, or that cannot be parsed.
         """
-        builder = BlockBuilder(self.where, self.samples, max_records)
-        seen: set[str] = set()
-        last = 0
-        for record in self._records(region):
-            chrom, position = record.CHROM, record.POS
-            if chrom != builder.chrom:
-                yield from builder.flush()
-                self._check_new(chrom, position, seen)
-                builder.chrom, last = chrom, 0
-            if position != last:
-                if position < last:
-                    raise SpinImputeError(
-                        "records must be sorted by position",
-                        where=f"{self.where} {chrom}:{position}",
-                        found=f"{position} after {last}",
-                        remedy=_SORT,
-                    )
-                if len(builder) >= max_records:
-                    yield from builder.flush()
-            builder.add(record, position)
-            last = position
-        yield from builder.flush()
-
-    def _open(self) -> Any:
-        try:
-            return cyvcf2.VCF(str(self.path))
-        except Exception as error:
-            raise SpinImputeError(
-                "the header cannot be parsed",
-                where=self.where,
-                remedy="check it with bcftools view -h; sample names must be unique",
-            ) from error
-
-    def _records(self, region: Region | None) -> Iterator[Any]:
-        """The records that begin in a region, through the index if there is one."""
-        if region is None:
-            yield from self._parsed(self._vcf)
-            return
-        name = resolve_contig(region.chrom, self.contigs)
-        if self.indexed and name is not None:
-            # Braces keep htslib from reading a colon in a contig name as a range.
-            bounds = f"{{{name}}}:{region.start or 1}-{region.end or ''}"
-            records = self._parsed(self._vcf(bounds), from_start=False)
-        else:
-            records = self._parsed(self._vcf)
-        for record in records:
-            if name == record.CHROM or resolve_contig(region.chrom, [record.CHROM]):
-                # The index also gives records that begin before the region and reach into it.
-                if region.holds(record.POS):
-                    yield record
-                elif region.ends_before(record.POS):
+        source = self._source(region)
+        began = False
+        for block in in_order(source, self.where, len(self.samples), max_records):
+            self.contigs.setdefault(block.sites.chrom, None)
+            if region is None:
+                yield block
+            elif resolve_contig(region.chrom, [block.sites.chrom]):
+                began = True
+                yield from _inside(region, block)
+                if region.ends_before(int(block.sites.pos[-1])):
                     return
-
-    def _parsed(self, records: Any, from_start: bool = True) -> Iterator[Any]:
-        """Iterate over htslib's records; its failure becomes a SpinImputeError that names the place."""
-        last, count = None, 0
-        records = iter(records)
-        while True:
-            try:
-                record = next(records)
-            except StopIteration:
+            elif began:
                 return
-            except Exception as error:
-                place = f"{last.CHROM}:{last.POS}" if last is not None else ""
-                raise unparsable(self.path, self.where, place, count if from_start else None) from error
-            yield record
-            last = record
-            count += 1
 
-    def _check_new(self, chrom: str, position: int, seen: set[str]) -> None:
-        if chrom in seen:
-            raise SpinImputeError(
-                "records of one chromosome must be together",
-                where=f"{self.where} {chrom}:{position}",
-                found=f"{chrom} again after another chromosome",
-                remedy=_SORT,
-            )
-        seen.add(chrom)
-        self.contigs.setdefault(chrom, None)
+    def _header(self) -> Header:
+        if self._binary:
+            return Header.parse(binary_header(self.path, self.where), self.where)
+        pieces = inflate(self.path, self.where, 1)
+        return read_header(pieces, self.where)[0]
+
+    def _source(self, region: Region | None) -> Source:
+        kept = set(self.samples)
+        name = resolve_contig(region.chrom, self.contigs) if region else None
+        stretch = None
+        if region is not None and name is not None and self.indexed:
+            # Braces keep htslib from reading a colon in a contig name as a range.
+            stretch = f"{{{name}}}:{region.start or 1}-{region.end or ''}"
+        source = BinarySource if self._binary else TextSource
+        return source(self.path, self.where, kept, self._threads, stretch)
+
+
+def _spooled() -> IO[bytes]:
+    """Standard input as a file, since its end must be seen before its beginning is used."""
+    spool = tempfile.NamedTemporaryFile(prefix="spinimpute-")  # noqa: SIM115 - closed with the reader
+    shutil.copyfileobj(sys.stdin.buffer, spool)
+    spool.flush()
+    return spool
+
+
+def _inside(region: Region, block: RecordBlock) -> Iterator[RecordBlock]:
+    """The records that begin in the region, if any: an index also gives those that reach into it."""
+    pos = block.sites.pos
+    begin = int(np.searchsorted(pos, region.start or 0))
+    end = int(np.searchsorted(pos, region.end, "right")) if region.end is not None else len(pos)
+    if begin < end:
+        rows = slice(begin, end)
+        yield RecordBlock(block.sites.take(rows), block.alleles[rows], block.phased[rows])
 
 
 @dataclass(frozen=True)
@@ -259,12 +228,3 @@ def _settle_phase(file: VariantFile, block: RecordBlock) -> RecordBlock:
     refuse(differs & ~half, file.where, block.sites, file.samples, rule, "/ for |", remedy)
     pairs[half] = MISSING
     return block
-
-
-def _contigs(header: str) -> dict[str, int | None]:
-    contigs: dict[str, int | None] = {}
-    for line in header.splitlines():
-        if name := _CONTIG.match(line):
-            length = _LENGTH.search(line)
-            contigs[name[1]] = int(length[1]) if length else None
-    return contigs

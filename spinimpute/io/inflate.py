@@ -1,0 +1,90 @@
+"""The bytes of a file, decompressed if need be, in order and in large pieces."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from spinimpute.errors import SpinImputeError
+from spinimpute.io.integrity import GZIP_MAGIC, is_bgzf
+
+_PIECE = 1 << 20  # compressed bytes read at a time
+_STREAM_PIECE = 1 << 16  # of plain gzip, whose ratio may be extreme
+_RUN = 64  # BGZF blocks decompressed together, 4 MiB at most
+_GZIP = zlib.MAX_WBITS | 16
+_BLOCK_HEADER = 18  # bytes of a BGZF block up to the end of its size
+
+
+def inflate(path: Path, where: str, threads: int = 2) -> Iterator[bytes]:
+    """Yield the content of a plain, gzip or BGZF file; SpinImputeError if it is cut or corrupt.
+
+    BGZF is decompressed ahead of the reader on that many threads.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_BLOCK_HEADER)
+            file.seek(0)
+            if is_bgzf(head):
+                yield from _inflate_blocks(file, threads)
+            elif head.startswith(GZIP_MAGIC):
+                yield from _inflate_stream(file)
+            else:
+                yield from iter(lambda: file.read(4 * _PIECE), b"")
+    except (OSError, EOFError, zlib.error, struct.error) as error:
+        raise SpinImputeError(
+            "the file is corrupt", where=where, found=str(error), remedy="copy or write it again"
+        ) from error
+
+
+def _inflate_blocks(file: BinaryIO, threads: int) -> Iterator[bytes]:
+    """Decompress runs of whole BGZF blocks, a few runs ahead."""
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future[bytes]] = deque()
+        try:
+            for run in _runs(file):
+                ahead.append(pool.submit(_inflate_run, run))
+                if len(ahead) > 2 * threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _runs(file: BinaryIO) -> Iterator[list[bytes]]:
+    rest = b""
+    while piece := file.read(_PIECE):
+        data, start, blocks = rest + piece, 0, []
+        while start + _BLOCK_HEADER <= len(data):
+            if not is_bgzf(data[start : start + _BLOCK_HEADER]):
+                raise zlib.error("no BGZF block where one must begin")
+            end = start + int(struct.unpack_from("<H", data, start + 16)[0]) + 1
+            if end > len(data):
+                break
+            blocks.append(data[start:end])
+            start = end
+        rest = data[start:]
+        yield from (blocks[first : first + _RUN] for first in range(0, len(blocks), _RUN))
+    if rest:
+        raise EOFError("the last block is cut")
+
+
+def _inflate_run(blocks: list[bytes]) -> bytes:
+    return b"".join(zlib.decompress(block, _GZIP) for block in blocks)
+
+
+def _inflate_stream(file: BinaryIO) -> Iterator[bytes]:
+    """Decompress plain gzip, of one member or several."""
+    inflator = zlib.decompressobj(_GZIP)
+    while piece := inflator.unused_data or file.read(_STREAM_PIECE):
+        if inflator.eof:
+            inflator = zlib.decompressobj(_GZIP)
+        yield inflator.decompress(piece)
+    if not inflator.eof:
+        raise EOFError("the last member is cut")

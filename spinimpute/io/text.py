@@ -1,0 +1,175 @@
+"""VCF text as records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pysam
+from numpy.typing import NDArray
+
+from spinimpute.errors import SpinImputeError
+from spinimpute.io import genotype_text
+from spinimpute.io.genotype_text import Decoded, decode
+from spinimpute.io.inflate import inflate
+from spinimpute.io.records import (
+    DIPLOID_RULE,
+    GENOTYPE_RULE,
+    HAPLOID_RULE,
+    RANGE_RULE,
+    Batch,
+    Site,
+)
+
+_FIXED = 9  # columns before the first sample
+_CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
+_LENGTH = re.compile(r"[<,]length=(\d+)")
+_LINES = 1000  # joined at a time when they come through an index
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header tells: samples, contigs with their length if known, number of lines."""
+
+    samples: list[str]
+    contigs: dict[str, int | None]
+    lines: int
+
+    @staticmethod
+    def parse(text: str, where: str) -> Header:
+        """Read the text of a header; SpinImputeError if it has no column line or names a sample twice."""
+        lines = text.splitlines()
+        if not lines or not lines[-1].startswith("#CHROM\t"):
+            raise SpinImputeError("the header must end with the line of column names", where=where)
+        samples = lines[-1].split("\t")[_FIXED:]
+        for i, name in enumerate(samples):
+            if len(set(samples)) < len(samples) and name in samples[:i]:
+                raise SpinImputeError("sample names must be unique", where=where, found=f"{name} twice")
+        contigs: dict[str, int | None] = {}
+        for line in lines:
+            if name_match := _CONTIG.match(line):
+                length = _LENGTH.search(line)
+                contigs[name_match[1]] = int(length[1]) if length else None
+        return Header(samples, contigs, len(lines))
+
+
+def read_header(pieces: Iterator[bytes], where: str) -> tuple[Header, bytes]:
+    """Read the header off the front of a text; return it with what follows in the same piece."""
+    text, end = b"", -1
+    for piece in pieces:
+        text += piece
+        begin = text.find(b"\n#CHROM")
+        end = text.find(b"\n", begin + 1) if begin >= 0 else -1
+        if end >= 0:
+            break
+    end = end if end >= 0 else len(text)
+    return Header.parse(text[:end].decode("utf-8", "replace"), where), text[end + 1 :]
+
+
+class TextSource:
+    """Records of VCF text for some of its samples, from the start or, through an index, from a stretch."""
+
+    def __init__(
+        self, path: Path, where: str, kept: Collection[str], threads: int = 2, stretch: str | None = None
+    ) -> None:
+        self._where = where
+        self._pieces = inflate(path, where, threads)
+        self._header, self._rest = read_header(self._pieces, where)
+        if stretch is not None:
+            self._pieces, self._rest = _indexed(path, where, stretch), b""
+        self._by_line = stretch is None
+        self._line = self._header.lines + 1
+        self._column = _columns(self._header.samples, kept)
+        self._data = b""
+        self._text = np.empty(0, np.uint8)
+        self._position = 0
+
+    def fill(self, batch: Batch) -> bool:
+        """Append records until the batch is full; False once the text is exhausted."""
+        spans = np.empty((len(batch.alleles), 2), np.int64)
+        while batch.room:
+            if self._position == len(self._text) and not self._advance():
+                return False
+            row = len(batch.sites)
+            done = Decoded(
+                *decode(self._text, self._position, row, self._column, batch.alleles, batch.phased, spans)
+            )
+            for start, end in spans[row : done.rows].tolist():
+                batch.sites.append(self._site(start, end))
+            if done.fault:
+                raise self._refusal(done)
+            self._line += done.lines
+            self._position = done.position
+        return True
+
+    def _advance(self) -> bool:
+        """Take the next piece that ends a line."""
+        for piece in self._pieces:
+            self._data = self._rest + piece
+            stop = self._data.rfind(b"\n") + 1
+            self._rest = self._data[stop:]
+            if stop:
+                break
+        else:
+            # The last line may lack its end.
+            self._data = self._rest + b"\n" if self._rest else b""
+            self._rest, stop = b"", len(self._data)
+        self._text = np.frombuffer(self._data, np.uint8, stop)
+        self._position = 0
+        return stop > 0
+
+    def _site(self, start: int, end: int) -> Site:
+        chrom, position, identifier, ref, alt = self._data[start:end].decode("utf-8", "replace").split("\t")
+        if not position.isdigit():
+            where = self._place(start, chrom, position)
+            raise SpinImputeError("a position must be a number", where=where, found=repr(position[:40]))
+        return Site(chrom, int(position), identifier, ref, () if alt == "." else tuple(alt.split(",")))
+
+    def _refusal(self, done: Decoded) -> SpinImputeError:
+        stop = self._data.find(b"\n", done.position)
+        fields = self._data[done.position : stop].decode("utf-8", "replace").split("\t")
+        where = self._place(done.position, *fields[:2])
+        columns = _FIXED + len(self._header.samples)
+        if done.fault == genotype_text.COLUMNS or len(fields) < columns:
+            found = f"{len(fields)} columns, {columns} in the header"
+            return SpinImputeError("a row must have as many columns as the header", where=where, found=found)
+        if done.fault == genotype_text.NO_GENOTYPES:
+            found = f"FORMAT {fields[_FIXED - 1][:40]}"
+            return SpinImputeError(GENOTYPE_RULE, where=where, found=found, remedy="GT must come first")
+        rule, found = {
+            genotype_text.HAPLOID: (HAPLOID_RULE, "1 allele"),
+            genotype_text.POLYPLOID: (DIPLOID_RULE, "3 alleles or more"),
+            genotype_text.OUT_OF_RANGE: (RANGE_RULE, str(done.code)),
+        }.get(done.fault, ("a genotype must be two allele codes, as in 0|1", ""))
+        return SpinImputeError(rule, where=f"{where} sample {self._header.samples[done.sample]}", found=found)
+
+    def _place(self, start: int, *site: str) -> str:
+        """The file, line and site of the line at start, for a message."""
+        line = self._line + self._data.count(b"\n", self._position, start)
+        return f"{self._where}{f' line {line}' if self._by_line else ''} {':'.join(site)[:60]}"
+
+
+def _columns(samples: Sequence[str], kept: Collection[str]) -> NDArray[np.int64]:
+    """The place of each sample among those kept, -1 for the others."""
+    keep = np.array([name in kept for name in samples])
+    return np.where(keep, keep.cumsum() - 1, -1)
+
+
+def _indexed(path: Path, where: str, stretch: str) -> Iterator[bytes]:
+    """The lines of an indexed file that overlap a stretch."""
+    try:
+        with pysam.TabixFile(str(path)) as file:
+            lines: list[str] = []
+            for line in file.fetch(region=stretch):
+                lines.append(line)
+                if len(lines) == _LINES:
+                    yield ("\n".join(lines) + "\n").encode()
+                    lines = []
+            yield ("\n".join(lines) + "\n").encode() if lines else b""
+    except OSError as error:
+        raise SpinImputeError(
+            "the file or its index is corrupt", where=where, found=str(error), remedy="index it again"
+        ) from error
