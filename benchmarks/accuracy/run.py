@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -26,6 +24,7 @@ from spinimpute.evaluate import MAF_EDGES, Accuracy, Truth, read_truth, score
 
 ARRAYS = ("omni2.5", "gsa", "ukb")
 BASELINE = "beagle"
+MEASURE = Path(__file__).parents[1] / "measure.py"
 
 Command = list[str | Path]
 
@@ -76,17 +75,15 @@ class Setting:
     model: str | None
 
 
-def run(command: Command, log: Path) -> Cost:
+def run(command: Sequence[str | Path], log: Path) -> Cost:
     """Run a command to its end, its output in a log; RuntimeError if it fails."""
+    report = log.with_name(log.name + ".cost.json")
+    launcher = [sys.executable, "-S", str(MEASURE), str(report), *map(str, command)]
     with log.open("wb") as output:
-        began = time.perf_counter()
-        process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)  # the peak of this child, not of all children so far
-        seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{command[0]} failed with status {process.returncode}; see {log}")
-    return Cost(round(seconds, 2), round(usage.ru_maxrss / 1024, 1))
+        status = subprocess.call(launcher, stdout=output, stderr=subprocess.STDOUT)
+    if status:
+        raise RuntimeError(f"{command[0]} failed with status {status}; see {log}")
+    return Cost(**json.loads(report.read_text()))
 
 
 def run_spinimpute(problem: Problem, setting: Setting) -> Result:
