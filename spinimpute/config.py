@@ -52,9 +52,9 @@ class TrainConfig:
     steps: int = 5000
     seed: int = 1
     simulate: int = 0  # simulated regions to add
-    width: int = 48
+    width: int = 32
     layers: int = 2
-    heads: int = 8
+    heads: int = 16
     inducing: int = 8
     context: int = 64  # haplotypes
     batch: int = 256  # anchors
