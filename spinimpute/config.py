@@ -46,8 +46,9 @@ class TrainConfig:
 
     refs: tuple[Path, ...]
     out: Path
-    maps: tuple[Path, ...] = ()  # none, one for all, or one per panel
+    maps: tuple[Path, ...] = ()  # none, one for all, or one per panel, validation panels last
     validation: tuple[Path, ...] = ()
+    exclude_samples: Path | None = None
     init: str | None = None
     steps: int = 5000
     seed: int = 1
@@ -65,7 +66,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require(bool(self.refs) or self.simulate > 0, "training needs --ref or --simulate", "neither")
-        panels = len(self.refs)
+        panels = len(self.refs) + len(self.validation)
         _require(
             len(self.maps) in {0, 1, panels}, f"give no map, one, or {panels} (one per panel)", len(self.maps)
         )
@@ -111,7 +112,7 @@ def _reject_unknown(path: Path, values: Iterable[str], known: Iterable[str]) -> 
 def _convert(path: Path, key: str, value: Any, kind: str) -> Any:
     """A TOML value as the type its field declares, such as "tuple[Path, ...]" or "int | None"."""
     folder = path.parent
-    if kind == "Path" and isinstance(value, str):
+    if kind.split(" ")[0] == "Path" and isinstance(value, str):
         return folder / value
     if kind.startswith("tuple") and isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(folder / item for item in value)

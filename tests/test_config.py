@@ -38,6 +38,7 @@ def test_maps_are_none_one_or_one_each() -> None:
         TrainConfig(refs=refs, out=Path("o"), maps=(Path("m"),) * maps)
     with pytest.raises(SpinImputeError, match="found 2"):
         TrainConfig(refs=refs, out=Path("o"), maps=(Path("m"),) * 2)
+    TrainConfig(refs=refs, validation=refs[:2], out=Path("o"), maps=(Path("m"),) * 5)
 
 
 def test_toml_paths_are_relative_to_the_file_and_options_overrule(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ def train(
     map: options.TrainMaps = None,
     validation: options.Validation = None,
     simulate: options.Simulated = None,
+    excludesamples: options.ExcludeSamples = None,
     init: options.Init = None,
     steps: options.Steps = None,
     width: options.Width = None,
@@ -122,8 +123,8 @@ def train(
 
     given = {
         "refs": tuple(ref or ()), "out": out, "maps": tuple(map or ()), "validation": tuple(validation or ()),
-        "simulate": simulate, "init": init, "steps": steps, "width": width, "layers": layers,
-        "device": device, "nthreads": nthreads, "seed": seed,
+        "exclude_samples": excludesamples, "simulate": simulate, "init": init, "steps": steps, "width": width,
+        "layers": layers, "device": device, "nthreads": nthreads, "seed": seed,
     }  # fmt: skip
     run_train(train_config(config, given), quiet)
 

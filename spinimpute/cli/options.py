@@ -73,7 +73,8 @@ TrainOut = Annotated[
     _option("--out", text="Model folder to write; resumes if it holds a checkpoint.", metavar="DIR"),
 ]
 TrainMaps = Annotated[
-    list[Path] | None, _option("--map", text="Genetic map: one for all panels, or one for each.", **_FILE)
+    list[Path] | None,
+    _option("--map", text="Genetic map: one for all panels, or one each, --validation last.", **_FILE),
 ]
 Validation = Annotated[
     list[Path] | None, _option("--validation", text="Panel to validate on; may be repeated.", **_FILE)
