@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Doses enter the sums as multiples of 2^-16, their squares as multiples of 2^-32. Both sums are then exact in
-# float64 up to 2^20 haplotypes, so AF and DR2 depend neither on the order nor on the batches of adding.
-_QUANTUM = 65536.0
+# Doses and their squares enter the sums as multiples of 2^-32. The sums are then exact in float64 up to 2^20
+# haplotypes, so AF and DR2 depend neither on the order nor on the batches of adding.
+_TICKS = 2.0**32
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class DoseSums:
     @staticmethod
     def of(dosages: NDArray[np.float32]) -> DoseSums:
         """Sum ALT doses (V, T)."""
-        doses = np.rint(dosages.astype(np.float64) * _QUANTUM) / _QUANTUM
-        return DoseSums(dosages.shape[1], doses.sum(axis=1), np.einsum("vt,vt->v", doses, doses))
+        doses = dosages.astype(np.float64)
+        s1, s2 = (np.rint(terms * _TICKS).sum(axis=1) / _TICKS for terms in (doses, doses * doses))
+        return DoseSums(dosages.shape[1], s1, s2)
 
     def __add__(self, other: DoseSums) -> DoseSums:
         return DoseSums(self.n + other.n, self.s1 + other.s1, self.s2 + other.s2)

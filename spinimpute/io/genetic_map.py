@@ -59,15 +59,7 @@ class GeneticMap:
         where = f"map {path}"
         points: dict[str, list[tuple[int, float]]] = {}
         for number, chrom, pos, cm in _parse(path, where):
-            curve = points.setdefault(chrom, [])
-            if curve and (pos < curve[-1][0] or cm < curve[-1][1]):
-                raise SpinImputeError(
-                    "a map must ascend in position and cM",
-                    where=f"{where} line {number}",
-                    found=f"{pos} at {cm:g} cM after {curve[-1][0]} at {curve[-1][1]:g} cM",
-                )
-            if not curve or pos > curve[-1][0]:
-                curve.append((pos, cm))
+            _append(points, chrom, pos, cm, f"{where} line {number}")
         if not points:
             raise SpinImputeError("the map has no positions", where=where, remedy=f"layouts: {_LAYOUTS}")
         return GeneticMap({chrom: _curve(curve) for chrom, curve in points.items()}, where)
@@ -90,6 +82,26 @@ class GeneticMap:
                 remedy="give a map of it, or leave out --map for 1 cM/Mb",
             )
         return self._curves[name].at(pos)
+
+
+def _append(points: dict[str, list[tuple[int, float]]], chrom: str, pos: int, cm: float, where: str) -> None:
+    """Add a point to its chromosome; SpinImputeError if it is out of order."""
+    if points and chrom in points and chrom != next(reversed(points)):
+        raise SpinImputeError("lines of one chromosome must be together", where=where, found=f"{chrom} again")
+    curve = points.setdefault(chrom, [])
+    last_pos, last_cm = curve[-1] if curve else (-1, -np.inf)
+    if pos < last_pos or cm < last_cm:
+        raise SpinImputeError(
+            "a map must ascend in position and cM",
+            where=where,
+            found=f"{pos} at {cm:g} cM after {last_pos} at {last_cm:g} cM",
+        )
+    if pos == last_pos and cm != last_cm:
+        raise SpinImputeError(
+            "a position has one cM value", where=where, found=f"{pos} at {last_cm:g} and {cm:g}"
+        )
+    if pos > last_pos:
+        curve.append((pos, cm))
 
 
 def _curve(points: list[tuple[int, float]]) -> _Curve:

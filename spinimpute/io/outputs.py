@@ -29,7 +29,7 @@ class OutputNames:
         suffix = next((end for end in _SUFFIXES if out.endswith(end)), None)
         prefix = out.removesuffix(suffix) if suffix else out
         wanted = f".{out_format.removeprefix('.')}" if out_format else suffix or ".vcf.gz"
-        if wanted not in _SUFFIXES or (suffix and wanted != suffix) or not Path(prefix).name:
+        if wanted not in _SUFFIXES or (suffix and wanted != suffix) or not prefix or prefix.endswith(os.sep):
             raise SpinImputeError(
                 "the output must be a prefix, or a name ending in .vcf.gz or .bcf",
                 found=f"{out} as {wanted[1:]}",

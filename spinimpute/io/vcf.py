@@ -40,7 +40,7 @@ class VariantFile:
     """A VCF or BCF file without the samples to exclude, read on a few threads.
 
     The path "-" stands for standard input. samples are those read; contigs gives the length of each declared
-    contig, None if unknown. SpinImputeError if the file is not whole, or its header faulty or without samples.
+    contig, None if unknown. SpinImputeError if the file is not whole or has no samples or a faulty header.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from spinimpute.io.rows import ImputedBlock, RowFormat, encode
 
 __all__ = ["DosageWriter", "ImputedBlock"]
 
-_TBI_LIMIT = 1 << 29  # a tbi index holds no position beyond
+_TBI_LIMIT = (1 << 29) - (1 << 20)  # a tbi index holds no position from 2^29 on; the margin is for long REFs
 _FIELDS = """\
 ##INFO=<ID=AF,Number=A,Type=Float,Description="Estimated ALT Allele Frequencies">
 ##INFO=<ID=DR2,Number=A,Type=Float,Description="Dosage R-Squared: estimated squared correlation between \
@@ -32,7 +32,7 @@ _GP = '##FORMAT=<ID=GP,Number=G,Type=Float,Description="Estimated Genotype Proba
 
 
 class DosageWriter:
-    """Writes imputed blocks to names.vcf and its index; both appear when the context ends, or neither.
+    """Writes imputed blocks to names.vcf and an index; both appear when the context ends, or neither.
 
     contigs gives each chromosome's length, None if unknown; meta holds further header lines ("##key=value").
     """
@@ -52,7 +52,7 @@ class DosageWriter:
         partial = partial_name(names.vcf)
         self._text = partial.with_name(partial.name + ".vcf.gz") if self._is_bcf else partial
         self._header = _header(samples, contigs, self._fields, meta)
-        self._far = any((length or 0) >= _TBI_LIMIT for length in contigs.values())
+        self._far = False
         self._file: pysam.BGZFile | None = None
 
     def __enter__(self) -> DosageWriter:
@@ -64,12 +64,13 @@ class DosageWriter:
         """Append the records of one block, in coordinate order."""
         assert self._file is not None
         self._file.write(encode(block, self._fields))
+        self._far |= len(block.sites) > 0 and int(block.sites.pos[-1]) >= _TBI_LIMIT
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._file is not None
-        vcf, index = partial_name(self._names.vcf), partial_name(self._names.index)
+        vcf, index = partial_name(self._names.vcf), partial_name(self._index)
         try:
             self._file.close()
             if kind is None:
@@ -79,14 +80,24 @@ class DosageWriter:
                 with suppress(FileNotFoundError):
                     leftover.unlink()
 
+    @property
+    def _index(self) -> Path:
+        """The index: names.index, unless that kind cannot hold the positions written."""
+        vcf = self._names.vcf
+        return vcf.with_name(vcf.name + ".csi") if self._far else self._names.index
+
     def _finish(self, vcf: Path, index: Path) -> None:
         if self._is_bcf:
             pysam.bcftools.view("--no-version", "-Ob", "-o", str(vcf), str(self._text), catch_stdout=False)
             pysam.bcftools.index("-f", "-o", str(index), str(vcf), catch_stdout=False)
         else:
             pysam.tabix_index(str(vcf), preset="vcf", index=str(index), force=True, csi=self._far)
-        publish(index, self._names.index)
+        publish(index, self._index)
         publish(vcf, self._names.vcf)
+        for kind in {".tbi", ".csi"} - {self._index.suffix}:
+            # An index that an earlier output left would be taken for one of this file.
+            vcf_index = self._names.vcf.with_name(self._names.vcf.name + kind)
+            vcf_index.unlink(missing_ok=True)
 
 
 def _header(

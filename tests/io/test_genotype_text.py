@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from builders import rec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import rec
 from spinimpute.io import genotype_text
 from spinimpute.io.genotype_text import Decoded, decode
 

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-
 from builders import rec, write_vcf
+
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.integrity import BGZF_EOF, check_input, check_output
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import CONTIGS, Rec, phased_records, rec, sample_names, vcf_text, write_text, write_vcf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import CONTIGS, Rec, phased_records, rec, sample_names, vcf_text, write_text, write_vcf
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.vcf import RecordBlock, Region, VariantFile, read_panel, read_target
 

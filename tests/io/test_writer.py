@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import gzip
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pysam
+import pytest
+from builders import CONTIGS, sample_names
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinimpute.dosages import DoseSums
+from spinimpute.io.outputs import OutputNames
+from spinimpute.io.rows import ImputedBlock, RowFormat, encode
+from spinimpute.io.vcf import read_panel
+from spinimpute.io.writer import DosageWriter
+from spinimpute.sites import Sites
+
+needs_bcftools = pytest.mark.skipif(shutil.which("bcftools") is None, reason="bcftools is not installed")
+
+
+def random_block(
+    n_alts: list[int], samples: int = 3, seed: int = 0, begin: int = 1, chrom: str = "20"
+) -> ImputedBlock:
+    """A block whose records have so many ALT alleles; each third record is typed, some alleles missing."""
+    rng = np.random.default_rng(seed)
+    rows, haplotypes = len(n_alts), 2 * samples
+    sites = Sites(
+        chrom,
+        np.arange(begin, begin + rows, dtype=np.int64),
+        ["A"] * rows,
+        [tuple("C" * (i + 1) for i in range(n)) for n in n_alts],
+        [f"rs{i}" if i % 2 else "." for i in range(rows)],
+    )
+    typed = np.arange(rows) % 3 == 0
+    codes = np.array([rng.integers(-1, n + 1, haplotypes) for n in n_alts], np.int8).reshape(rows, haplotypes)
+    observed = np.where(typed[:, None], codes, np.int8(-1)).astype(np.int8)
+    dosages = [rng.dirichlet(np.full(n + 1, 0.3), haplotypes)[:, 1:].T for n in n_alts]
+    for record, code in zip(dosages, observed, strict=True):
+        for haplotype in np.flatnonzero(code >= 0):
+            record[:, haplotype] = np.arange(1, len(record) + 1) == code[haplotype]
+    stacked = np.concatenate(dosages) if dosages else np.empty((0, haplotypes))
+    return ImputedBlock(sites, sites.record(), stacked.astype(np.float32), observed, typed)
+
+
+def spell(value: float) -> str:
+    return f"{np.rint(np.float32(value) * np.float32(1000)) / 1000:.3f}"
+
+
+def slow_rows(block: ImputedBlock, ap: bool, gp: bool) -> list[str]:
+    """The rows, formatted value by value."""
+    sums = DoseSums.of(block.dosages)
+    rows = []
+    for r in range(len(block.sites)):
+        variants = np.flatnonzero(block.record == r)
+        doses = block.dosages[variants]
+        info = []
+        if len(variants):
+            info = ["AF=" + ",".join(f"{x:.6f}" for x in sums.af[variants])]
+            info.append("DR2=" + ",".join(f"{x:.4f}" for x in sums.dr2[variants]))
+        info += [] if block.typed[r] else ["IMP"]
+        cells = []
+        for s in range(doses.shape[1] // 2):
+            first, second = doses[:, 2 * s], doses[:, 2 * s + 1]
+            alleles = []
+            for h, dose in ((2 * s, first), (2 * s + 1, second)):
+                whole = np.concatenate([[np.float32(1) - dose.sum(dtype=np.float32)], dose])
+                seen = int(block.observed[r, h])
+                alleles.append(seen if seen >= 0 else int(whole.argmax()))
+            fields = [f"{alleles[0]}|{alleles[1]}", ",".join(map(spell, first + second)) or "."]
+            if ap:
+                fields += [",".join(map(spell, dose)) or "." for dose in (first, second)]
+            if gp:
+                a, b = (
+                    np.concatenate([[max(0, np.float32(1) - d.sum(dtype=np.float32))], d])
+                    for d in (first, second)
+                )
+                pairs = [(i, j) for j in range(len(a)) for i in range(j + 1)]
+                fields.append(",".join(spell(a[i] * b[j] + (a[j] * b[i] if i != j else 0)) for i, j in pairs))
+            cells.append(":".join(fields))
+        sites = block.sites
+        keys = "GT:DS" + (":AP1:AP2" if ap else "") + (":GP" if gp else "")
+        fixed = [sites.chrom, str(sites.pos[r]), sites.ids[r], sites.ref[r], ",".join(sites.alts[r]) or "."]
+        rows.append("\t".join([*fixed, ".", "PASS", ";".join(info) or ".", keys, *cells]))
+    return rows
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([1, 1, 1, 2, 3, 0, 11]), min_size=1, max_size=12),
+    st.integers(1, 4),
+    st.integers(0, 1000),
+    st.booleans(),
+    st.booleans(),
+)
+def test_rows_against_slow_formatting(n_alts: list[int], samples: int, seed: int, ap: bool, gp: bool) -> None:
+    block = random_block(n_alts, samples, seed)
+    assert encode(block, RowFormat(ap, gp)).decode().splitlines() == slow_rows(block, ap, gp)
+
+
+def test_row_by_hand() -> None:
+    sites = Sites("20", np.array([7]), ["A"], [("C",)], ["rs7"])
+    dosages = np.array([[0.0, 1.0, 0.25, 0.6]], np.float32)
+    observed = np.array([[0, 1, -1, -1]], np.int8)
+    block = ImputedBlock(sites, sites.record(), dosages, observed, np.array([True]))
+    # AF = 1.85 / 4; DR2 = (4 (1 + .0625 + .36) - 1.85^2) / (4 1.85 - 1.85^2) = 2.2675 / 3.9775
+    assert encode(block, RowFormat(ap=True, gp=True)).decode() == (
+        "20\t7\trs7\tA\tC\t.\tPASS\tAF=0.462500;DR2=0.5701\tGT:DS:AP1:AP2:GP\t"
+        "0|1:1.000:0.000:1.000:0.000,1.000,0.000\t0|1:0.850:0.250:0.600:0.300,0.550,0.150\n"
+    )
+
+
+def test_observed_alleles_win_over_doses() -> None:
+    sites = Sites("20", np.array([7]), ["A"], [("C", "G")], ["."])
+    block = ImputedBlock(
+        sites,
+        sites.record(),
+        np.array([[0.9, 0.9], [0, 0]], np.float32),
+        np.array([[2, -1]], np.int8),
+        np.array([True]),
+    )
+    assert encode(block, RowFormat()).decode().split("\t")[-1] == "2|1:1.800,0.000\n"
+
+
+def write(
+    folder: Path, out: str = "x.vcf.gz", blocks: list[ImputedBlock] | None = None, **options: Any
+) -> OutputNames:
+    names = OutputNames.from_out(str(folder / out))
+    blocks = [random_block([1, 2, 1, 0, 3] * 40)] if blocks is None else blocks
+    with DosageWriter(names, sample_names(3), CONTIGS, **options) as writer:
+        for block in blocks:
+            writer.write(block)
+    return names
+
+
+def bcftools(*arguments: str | Path) -> str:
+    run = subprocess.run(["bcftools", *map(str, arguments)], check=True, capture_output=True, text=True)
+    assert run.stderr == ""
+    return run.stdout
+
+
+@needs_bcftools
+class TestBcftools:
+    @pytest.mark.parametrize("out", ["x.vcf.gz", "x.bcf"])
+    @pytest.mark.parametrize("options", [{}, {"ap": True, "gp": True}])
+    def test_accepts_the_file(self, tmp_path: Path, out: str, options: dict[str, bool]) -> None:
+        names = write(tmp_path, out, **options)
+        bcftools("view", "-Ob", "-o", tmp_path / "copy.bcf", names.vcf)
+        assert bcftools("view", "-H", names.vcf).count("\n") == 200
+        bcftools("index", "-f", "-o", tmp_path / "again", names.vcf)
+        records = subprocess.run(["bcftools", "index", "-n", names.vcf], check=True, capture_output=True)
+        assert records.stdout.strip() == b"200"
+        assert bcftools("view", "-H", names.vcf, "20:11-20").count("\n") == 10
+
+    def test_bcf_holds_the_same_as_vcf(self, tmp_path: Path) -> None:
+        query = [
+            "query",
+            "-f",
+            r"%CHROM %POS %ID %REF %ALT %INFO/AF %INFO/DR2 %INFO/IMP[ %GT %DS %AP1 %AP2 %GP]\n",
+        ]
+        options = {"ap": True, "gp": True}
+        one, two = (write(tmp_path, out, **options).vcf for out in ("x.vcf.gz", "y.bcf"))
+        assert bcftools(*query, one) == bcftools(*query, two)
+
+    def test_allele_frequency_agrees(self, tmp_path: Path) -> None:
+        block = random_block([1] * 50, samples=20)
+        names = write_samples(tmp_path, block, 20)
+        printed = bcftools("query", "-f", r"%INFO/AF[ %DS]\n", names.vcf)
+        for line in printed.splitlines():
+            af, *doses = map(float, line.split())
+            assert af == pytest.approx(sum(doses) / 40, abs=1e-3)
+
+
+def write_samples(folder: Path, block: ImputedBlock, samples: int) -> OutputNames:
+    names = OutputNames.from_out(str(folder / "x"))
+    with DosageWriter(names, sample_names(samples), CONTIGS) as writer:
+        writer.write(block)
+    return names
+
+
+@pytest.mark.parametrize("out", ["x.vcf.gz", "x.bcf"])
+def test_our_reader_reads_it_back(tmp_path: Path, out: str) -> None:
+    block = random_block([1, 2, 1, 3] * 30)
+    (back,) = read_panel(write(tmp_path, out, [block]).vcf)
+    assert back.sites.pos.tolist() == block.sites.pos.tolist()
+    assert (back.sites.ref, back.sites.alts, back.sites.ids) == (
+        block.sites.ref,
+        block.sites.alts,
+        block.sites.ids,
+    )
+    seen = block.observed >= 0
+    assert (back.alleles[seen] == block.observed[seen]).all()
+
+
+def test_header(tmp_path: Path) -> None:
+    names = write(tmp_path, ap=True, gp=True, meta=["##source=spinimpute-1"])
+    with pysam.VariantFile(str(names.vcf)) as file:
+        assert list(file.header.samples) == sample_names(3)
+        assert {name: contig.length for name, contig in file.header.contigs.items()} == dict(CONTIGS)
+        assert "##source=spinimpute-1\n" in str(file.header)
+        numbers = {key: field.number for key, field in file.header.formats.items()}
+        assert numbers == {"GT": 1, "DS": "A", "AP1": "A", "AP2": "A", "GP": "G"}
+        assert {key: field.number for key, field in file.header.info.items()} == {
+            "AF": "A",
+            "DR2": "A",
+            "IMP": 0,
+        }
+    assert gzip.decompress(names.vcf.read_bytes()).startswith(b"##fileformat=VCFv4.3\n")
+
+
+def test_contig_without_length(tmp_path: Path) -> None:
+    names = OutputNames.from_out(str(tmp_path / "x"))
+    with DosageWriter(names, sample_names(3), {"20": None}) as writer:
+        writer.write(random_block([1]))
+    with pysam.VariantFile(str(names.vcf)) as file:
+        assert file.header.contigs["20"].length is None
+
+
+def test_several_blocks_and_chromosomes(tmp_path: Path) -> None:
+    blocks = [
+        random_block([1] * 5, chrom="20"),
+        random_block([1] * 5, begin=6),
+        random_block([2] * 5, chrom="21"),
+    ]
+    names = write(tmp_path, blocks=blocks)
+    with pysam.VariantFile(str(names.vcf)) as file:
+        assert [(row.chrom, row.pos) for row in file.fetch("21", 1, 3)] == [("21", 2), ("21", 3)]
+    with pysam.VariantFile(str(names.vcf)) as file:
+        assert [row.pos for row in file] == [*range(1, 11), *range(1, 6)]
+
+
+def test_blocks_make_no_difference(tmp_path: Path) -> None:
+    whole = random_block([1] * 20)
+    parts = [
+        ImputedBlock(
+            whole.sites.take(rows),
+            np.arange(rows.stop - rows.start, dtype=np.int32),
+            whole.dosages[rows],
+            whole.observed[rows],
+            whole.typed[rows],
+        )
+        for rows in (slice(0, 7), slice(7, 20))
+    ]
+    one, two = write(tmp_path, "x", [whole]), write(tmp_path, "y", parts)
+    assert one.vcf.read_bytes() == two.vcf.read_bytes()
+
+
+def test_no_records(tmp_path: Path) -> None:
+    names = write(tmp_path, blocks=[])
+    assert names.vcf.exists()
+    assert names.index.exists()
+
+
+def test_the_index_suits_the_positions(tmp_path: Path) -> None:
+    for begin, kind in ((1 << 29, "csi"), (1 << 30, "csi"), (100, "tbi")):
+        names = OutputNames.from_out(str(tmp_path / "x"))
+        with DosageWriter(names, sample_names(3), {"20": 1 << 31}) as writer:
+            writer.write(random_block([1], begin=begin))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["x.vcf.gz", f"x.vcf.gz.{kind}"]
+        with pysam.VariantFile(str(names.vcf)) as file:
+            assert [row.pos for row in file.fetch("20", begin - 5, begin + 5)] == [begin]
+
+
+@pytest.mark.parametrize("out", ["x.vcf.gz", "x.bcf"])
+class TestAtomic:
+    def test_only_final_names_remain(self, tmp_path: Path, out: str) -> None:
+        names = write(tmp_path, out)
+        assert set(tmp_path.iterdir()) == {names.vcf, names.index}
+
+    def test_exception_leaves_nothing(self, tmp_path: Path, out: str) -> None:
+        names = OutputNames.from_out(str(tmp_path / out))
+
+        def fail() -> None:
+            with DosageWriter(names, sample_names(3), CONTIGS) as writer:
+                writer.write(random_block([1] * 50))
+                raise RuntimeError("half-way")
+
+        with pytest.raises(RuntimeError, match="half-way"):
+            fail()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_failure_of_the_index_leaves_nothing(
+        self, tmp_path: Path, out: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(pysam, "tabix_index", refuse)
+        monkeypatch.setattr(pysam.bcftools, "index", refuse)
+        with pytest.raises(OSError, match="No space"):
+            write(tmp_path, out)
+        assert list(tmp_path.iterdir()) == []

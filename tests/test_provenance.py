@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from spinimpute import __version__
+from spinimpute.provenance import command_line, header_lines, sha256
+
+
+def test_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc" * 1_000_000)
+    assert sha256(path) == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+
+def test_command_line_can_be_pasted_into_a_shell() -> None:
+    assert command_line(["spinimpute", "--out", "my run"]) == "spinimpute --out 'my run'"
+    assert "\n" not in command_line(["a\nb"])
+
+
+def test_header_lines() -> None:
+    lines = header_lines("spinimpute impute", {"model": "small", "panel": "sha256:ab", "seed": 7})
+    assert lines == [
+        f"##source=spinimpute-{__version__}",
+        "##spinimputeCommand=spinimpute impute",
+        "##spinimputeModel=small",
+        "##spinimputePanel=sha256:ab",
+        "##spinimputeSeed=7",
+    ]
