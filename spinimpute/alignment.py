@@ -1,4 +1,6 @@
-"""Panel blocks brought together with the target: same chromosome, same site, same allele codes, map positions."""
+"""Panel blocks brought together with the target: same chromosome, same site, same allele codes, map
+positions.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 class Alignment:
-    """Packs panel blocks with the target's alleles in the panel's coding, and keeps the fate of target records.
+    """Packs panel blocks with the target's alleles in the panel's coding, and keeps the fate of target
+    records.
 
     excluded holds identifiers or CHROM:POS of records to leave out of both files.
     """
@@ -48,7 +51,9 @@ class Alignment:
                 yield self._align(self._without_excluded(block), name)
 
     def finish(self, panel_path: Path, target_path: Path) -> list[FateTable]:
-        """Return the fates by chromosome; SpinImputeError if the files share no chromosome or site, or disagree."""
+        """Return the fates by chromosome; SpinImputeError if the files share no chromosome or site, or
+        disagree.
+        """
         shared = shared_chromosomes(self._seen, list(self._target), panel_path, target_path)
         for chrom in self._target:
             if chrom not in shared:

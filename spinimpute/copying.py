@@ -1,7 +1,7 @@
 """Copying alleles from packed context haplotypes: the predictor's sums, without ever unpacking the panel.
 
-A slot is a bit of a packed core: one variant, or padding that no haplotype carries. Bits mark the rarer allele, so
-few are set and a segment costs little more than its carriers.
+A slot is a bit of a packed core: one variant, or padding that no haplotype carries. Bits mark the rarer
+allele, so few are set and a segment costs little more than its carriers.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ FLOOR_CM = 1e-3
 class Segments:
     """The slots of a core cut at the anchors: segment j lies between anchors left[j] and right[j].
 
-    start (J + 1,) slot bounds; left, right (J,) anchor indices, equal before the first and after the last anchor;
-    cm (slots,) map position; anchor_cm (A,); log_odds (slots,) of the marked allele; task (A, 2) token features.
+    start (J + 1,) slot bounds; left, right (J,) anchor indices, equal before the first and after the last
+    anchor; cm (slots,) map position; anchor_cm (A,); log_odds (slots,) of the marked allele; task (A, 2)
+    token features.
     """
 
     start: NDArray[np.int64]
@@ -37,8 +38,9 @@ class Segments:
 
 @dataclass(frozen=True)
 class Queries:
-    """Slots that somebody in the context carries: target (Q,), slot (Q,), and frequency (Q, H), entropy (Q, H), query
-    (Q, 4) as `Calibration.forward` takes them."""
+    """Slots that somebody in the context carries: target (Q,), slot (Q,), and frequency (Q, H), entropy (Q,
+    H), query (Q, 4) as `Calibration.forward` takes them.
+    """
 
     target: NDArray[np.int32]
     slot: NDArray[np.int32]
@@ -48,7 +50,10 @@ class Queries:
 
 
 def cut_segments(
-    cm: NDArray[np.float64], log_odds: NDArray[np.float32], anchor_cm: NDArray[np.float64], task: NDArray[np.float32]
+    cm: NDArray[np.float64],
+    log_odds: NDArray[np.float32],
+    anchor_cm: NDArray[np.float64],
+    task: NDArray[np.float32],
 ) -> Segments:
     """Cut slots at map positions cm (slots,), ascending, at the anchors."""
     last = len(anchor_cm) - 1
@@ -73,7 +78,9 @@ def _masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
 def _carried(
     words: NDArray[np.uint64], context: NDArray[np.int32], start: int, stop: int, carried: NDArray[np.uint64]
 ) -> int:
-    """Mark in carried (words of the segment) the slots that some haplotype of the two contexts (2, K) carries; count."""
+    """Mark in carried (words of the segment) the slots that some haplotype of the two contexts (2, K)
+    carries; count.
+    """
     first, last = start >> 6, (stop - 1) >> 6
     total = 0
     for w in range(first, last + 1):
@@ -209,7 +216,8 @@ def copy_alleles(
         query=np.empty((n, 4), np.float32),
     )
     _copy(
-        words, context, weights, entropy, start, left, right, segments.cm, segments.anchor_cm, segments.log_odds,
-        segments.task, scratch, queries.target, queries.slot, queries.frequency, queries.entropy, queries.query,
+        words, context, weights, entropy, start, left, right,
+        segments.cm, segments.anchor_cm, segments.log_odds, segments.task, scratch,
+        queries.target, queries.slot, queries.frequency, queries.entropy, queries.query,
     )  # fmt: skip
     return queries

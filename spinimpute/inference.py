@@ -1,4 +1,5 @@
-"""From a window to dosages: context, tokens, network, copying, calibration, for one batch of targets after another.
+"""From a window to dosages: context, tokens, network, copying, calibration, for one batch of targets after
+another.
 
 Batches are the same whatever the number of threads, so the output is too.
 """
@@ -13,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
-from spinimpute.windows import Window
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.spin.model import Spin, entropy
 from spinimpute.tokens import describe, task_features
+from spinimpute.windows import Window
 
-# Typed gaps from one anchor to the next; blending between anchors makes more of them needless (design section 2).
+# Typed gaps from one anchor to the next; blending between anchors makes more needless (design section 2).
 STRIDE = 4
 # Anchors beyond the core that lend it evidence through the Li-Stephens chain; its memory fades over a few.
 CHAIN_ANCHORS = 8
@@ -88,7 +89,9 @@ class Engine:
 
 
 def choose_anchors(window: Window, halo: int) -> Anchors:
-    """Place anchors at every STRIDE-th typed gap of the chromosome that the core needs, and halo more on either side."""
+    """Place anchors at every STRIDE-th typed gap of the chromosome that the core needs, and halo more on
+    either side.
+    """
     n_typed = len(window.flanked.cm)
     aligned = np.arange(-window.first_typed % STRIDE, n_typed + 1, STRIDE)
     gaps = np.unique(np.concatenate([[0], aligned, [n_typed]])).astype(np.int64)
@@ -100,7 +103,9 @@ def choose_anchors(window: Window, halo: int) -> Anchors:
 
 
 def _finish(window: Window, dose: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn doses of the rarer allele by slot (T, slots) into ALT doses by variant (V, T), with observed alleles."""
+    """Turn doses of the rarer allele by slot (T, slots) into ALT doses by variant (V, T), with observed
+    alleles.
+    """
     core = window.core
     alt = np.ascontiguousarray(dose[:, core.slot].T)
     flipped = core.flip[core.slot]

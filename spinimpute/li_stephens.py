@@ -1,7 +1,9 @@
-"""The Li-Stephens model on the retrieved context: how evidence travels across recombinations, as token measures.
+"""The Li-Stephens model on the retrieved context: how evidence travels across recombinations, as token
+measures.
 
-States are the K context haplotypes of an anchor; between anchors a target copies on from the same haplotype or jumps to
-any of the context (Li and Stephens 2003). A haplotype that leaves the context can only be left by a jump.
+States are the K context haplotypes of an anchor; between anchors a target copies on from the same haplotype
+or jumps to any of the context (Li and Stephens 2003). A haplotype that leaves the context can only be left by
+a jump.
 """
 
 from __future__ import annotations
@@ -39,7 +41,10 @@ def _emit(
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _forward(
-    emission: NDArray[np.float64], jump: NDArray[np.float64], previous: NDArray[np.int16], out: NDArray[np.float64]
+    emission: NDArray[np.float64],
+    jump: NDArray[np.float64],
+    previous: NDArray[np.int16],
+    out: NDArray[np.float64],
 ) -> None:
     """Fill (A, K), the probability of state k given all up to anchor a."""
     n_anchors, n_context = emission.shape
@@ -55,7 +60,10 @@ def _forward(
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _backward(
-    emission: NDArray[np.float64], jump: NDArray[np.float64], following: NDArray[np.int16], out: NDArray[np.float64]
+    emission: NDArray[np.float64],
+    jump: NDArray[np.float64],
+    following: NDArray[np.int16],
+    out: NDArray[np.float64],
 ) -> None:
     """Fill (A, K), proportional to the likelihood of all after anchor a given state k."""
     n_anchors, n_context = emission.shape
@@ -99,7 +107,9 @@ def _posteriors(
 
 
 def jump_probability(cm: NDArray[np.float64], n_panel: int) -> NDArray[np.float64]:
-    """Return (P, A - 1), the probability of a jump between anchors at map positions cm (A,), by population size."""
+    """Return (P, A - 1), the probability of a jump between anchors at map positions cm (A,), by population
+    size.
+    """
     morgans = np.maximum(np.diff(cm), 1e-6) / 100
     return -np.expm1(-4 * POPULATION_SIZES[:, None] * morgans / n_panel)
 
@@ -107,7 +117,9 @@ def jump_probability(cm: NDArray[np.float64], n_panel: int) -> NDArray[np.float6
 def posteriors(
     window: TypedWindow, anchors: Anchors, context: Context, targets: slice, out: NDArray[np.float32]
 ) -> None:
-    """Fill out (T, A, K, P) with the posterior of each context haplotype over 1 / K, one for each population size."""
+    """Fill out (T, A, K, P) with the posterior of each context haplotype over 1 / K, one for each population
+    size.
+    """
     jump = jump_probability(anchors.cm, window.panel.shape[1])
     _posteriors(
         window.panel_words, window.target_words[targets], window.observed_words[targets], anchors.gap, jump,

@@ -1,4 +1,6 @@
-"""Where a packed panel haplotype differs from a packed target haplotype, a word of typed variants at a time."""
+"""Where a packed panel haplotype differs from a packed target haplotype, a word of typed variants at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def mismatch_left(
         differs = (panel[word] ^ target[word]) & observed[word] & keep
         if differs != 0:
             found = (word << 6) + 63 - leading_zeros(differs)
-            return max(found, low - 1)
+            return int(max(found, low - 1))
         word -= 1
         keep = np.uint64(0xFFFFFFFFFFFFFFFF)
         if word < (low >> 6):
@@ -50,7 +52,7 @@ def mismatch_right(
         differs = (panel[word] ^ target[word]) & observed[word] & keep
         if differs != 0:
             found = (word << 6) + trailing_zeros(differs)
-            return min(found, high)
+            return int(min(found, high))
         word += 1
         keep = np.uint64(0xFFFFFFFFFFFFFFFF)
         if (word << 6) >= high:

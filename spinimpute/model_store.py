@@ -1,4 +1,6 @@
-"""Where the models are: shipped ones at the top of a checkout or inside the installed package, others in any folder."""
+"""Where the models are: shipped ones at the top of a checkout or inside the installed package, others in any
+folder.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def shipped_models() -> list[StoredModel]:
 
 
 def find_model(name: str) -> StoredModel:
-    """The shipped model called `name`, or the model in the folder `name`; SpinImputeError if neither exists."""
+    """The shipped model called `name`, or the model in the folder `name`; SpinImputeError if neither
+    exists.
+    """
     shipped = {model.name: model for model in shipped_models()}
     if name in shipped:
         return shipped[name]
@@ -48,5 +52,7 @@ def find_model(name: str) -> StoredModel:
         raise SpinImputeError("not a model folder", where=name, found=f"no {' and no '.join(absent)}")
     if absent:
         known = ", ".join(shipped) or "none"
-        raise SpinImputeError("unknown model", found=name, remedy=f"shipped models: {known}; or give a folder")
+        raise SpinImputeError(
+            "unknown model", found=name, remedy=f"shipped models: {known}; or give a folder"
+        )
     return StoredModel(folder.resolve().name, folder)

@@ -1,7 +1,7 @@
 """The reference panel as bit-packed haplotypes, one block of records at a time.
 
-A record with several ALT alleles becomes as many variants; within a block each variant has a slot, a bit of the
-packed words. Bits mark the allele that is rarer in the panel.
+A record with several ALT alleles becomes as many variants; within a block each variant has a slot, a bit of
+the packed words. Bits mark the allele that is rarer in the panel.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from spinimpute.sites import Sites
 
 @dataclass(frozen=True)
 class TypedRecords:
-    """Which records of a block the target was typed at: typed (R,) bool, observed (R, T) int8 the target's alleles in
-    the panel's coding, -1 missing."""
+    """Which records of a block the target was typed at: typed (R,) bool, observed (R, T) int8 the target's
+    alleles in the panel's coding, -1 missing.
+    """
 
     typed: NDArray[np.bool_]
     observed: NDArray[np.int8]
@@ -27,10 +28,11 @@ class TypedRecords:
 
 @dataclass(frozen=True)
 class PackedVariants:
-    """V variants over some slots: record, allele and slot (V,); words (N, W); cm, log_odds and flip (64 W,) by slot.
+    """V variants over some slots: record, allele and slot (V,); words (N, W); cm, log_odds and flip (64 W,)
+    by slot.
 
-    allele is the ALT number from 1; log_odds are those of the marked allele in the panel; flip tells where the
-    marked allele is not the ALT. Slots without a variant repeat the map position before them.
+    allele is the ALT number from 1; log_odds are those of the marked allele in the panel; flip tells where
+    the marked allele is not the ALT. Slots without a variant repeat the map position before them.
     """
 
     record: NDArray[np.int32]
@@ -46,8 +48,8 @@ class PackedVariants:
 class PanelBlock:
     """Records of a panel, packed, with the target's alleles at them.
 
-    cm (R,) map position; typed_cm (M,), typed_panel (M, N) uint8 and typed_target (M, T) int8 hold, unpacked, the typed
-    variants that tell panel haplotypes apart.
+    cm (R,) map position; typed_cm (M,), typed_panel (M, N) uint8 and typed_target (M, T) int8 hold, unpacked,
+    the typed variants that tell panel haplotypes apart.
     """
 
     sites: Sites

@@ -1,8 +1,8 @@
 """Positional Burrows-Wheeler transform of the panel, with each target's place in it.
 
 At a gap between typed variants the panel haplotypes are ordered by their reversed prefixes, so that those
-sharing the longest match with a target stand next to the target's own place (Durbin 2014, algorithms 1 and 5).
-One sweep costs O(M (N + T)) and keeps no matrix but the orders at the anchors.
+sharing the longest match with a target stand next to the target's own place (Durbin 2014, algorithms 1 and
+5). One sweep costs O(M (N + T)) and keeps no matrix but the orders at the anchors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 class PrefixOrder:
     """Panel haplotypes ordered by match at each anchor.
 
-    order: (A, N) int32, haplotypes by reversed prefix; place: (A, T) int32, where each target would be inserted.
+    order: (A, N) int32, haplotypes by reversed prefix; place: (A, T) int32, where each target would be
+    inserted.
     """
 
     order: NDArray[np.int32]
@@ -65,12 +66,11 @@ def _sweep(
         current, following = following, current
 
 
-def prefix_order(
-    panel: NDArray[np.uint8], target: NDArray[np.int8], gaps: NDArray[np.int64]
-) -> PrefixOrder:
+def prefix_order(panel: NDArray[np.uint8], target: NDArray[np.int8], gaps: NDArray[np.int64]) -> PrefixOrder:
     """Order the panel at each gap by the typed variants before it.
 
-    panel (M, N) alleles 0/1; target (M, T) alleles 0/1, -1 missing; gaps (A,) ascending: gap g lies before typed variant g.
+    panel (M, N) alleles 0/1; target (M, T) alleles 0/1, -1 missing; gaps (A,) ascending: gap g lies before
+    typed variant g.
     """
     order = np.empty((len(gaps), panel.shape[1]), np.int32)
     place = np.empty((len(gaps), target.shape[1]), np.int32)
@@ -78,9 +78,7 @@ def prefix_order(
     return PrefixOrder(order, place)
 
 
-def suffix_order(
-    panel: NDArray[np.uint8], target: NDArray[np.int8], gaps: NDArray[np.int64]
-) -> PrefixOrder:
+def suffix_order(panel: NDArray[np.uint8], target: NDArray[np.int8], gaps: NDArray[np.int64]) -> PrefixOrder:
     """Order the panel at each gap by the typed variants after it; arguments as for `prefix_order`."""
     mirrored = np.ascontiguousarray((len(panel) - gaps)[::-1])
     found = prefix_order(np.ascontiguousarray(panel[::-1]), np.ascontiguousarray(target[::-1]), mirrored)

@@ -69,8 +69,12 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
     engine = _engine(config, model)
     genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
-    excluded = read_names(config.exclude_samples, "excluded samples") if config.exclude_samples else frozenset()
-    markers = read_names(config.exclude_markers, "excluded markers") if config.exclude_markers else frozenset()
+    excluded = (
+        read_names(config.exclude_samples, "excluded samples") if config.exclude_samples else frozenset()
+    )
+    markers = (
+        read_names(config.exclude_markers, "excluded markers") if config.exclude_markers else frozenset()
+    )
     target = read_target(config.gt, region, excluded)
     samples = next(iter(target.values())).samples
     alignment = Alignment(target, genetic_map, markers)
@@ -147,7 +151,9 @@ class _Tally:
             share = min(1.0, self._typed / self._target_records)
             listener.window(share, block.sites.chrom, int(block.sites.pos[-1]))
 
-    def summary(self, panel_haplotypes: int, seconds: float, output: Path, fates: dict[str, int]) -> ImputeSummary:
+    def summary(
+        self, panel_haplotypes: int, seconds: float, output: Path, fates: dict[str, int]
+    ) -> ImputeSummary:
         """Return the summary of the run."""
         return ImputeSummary(
             samples=self._samples,

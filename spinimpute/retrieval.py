@@ -1,7 +1,7 @@
 """Context retrieval: the K panel haplotypes that match a target haplotype best around each anchor.
 
-Candidates are the neighbours of the target in the prefix and in the suffix order of the panel, and the context of
-the anchor before; a candidate is scored by the lengths of its matching runs (design section 3.1).
+Candidates are the neighbours of the target in the prefix and in the suffix order of the panel, and the
+context of the anchor before; a candidate is scored by the lengths of its matching runs (design section 3.1).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ EACH_SIDE = 48
 class TypedWindow:
     """The typed variants of a window, flanks included.
 
-    cm (M,) map position, ascending; panel (M, N) uint8 alleles 0/1; target (M, T) int8 alleles 0/1, -1 missing.
+    cm (M,) map position, ascending; panel (M, N) uint8 alleles 0/1; target (M, T) int8 alleles 0/1, -1
+    missing.
     """
 
     cm: NDArray[np.float64]
@@ -55,8 +56,8 @@ class TypedWindow:
 class Anchors:
     """Gaps between typed variants at which the network looks at the panel.
 
-    gap (A,) int64, ascending: gap g lies before typed variant g; cm (A,) its map position; low, high (A,) the typed
-    variants within reach of it, as a half-open range.
+    gap (A,) int64, ascending: gap g lies before typed variant g; cm (A,) its map position; low, high (A,) the
+    typed variants within reach of it, as a half-open range.
     """
 
     gap: NDArray[np.int64]
@@ -70,8 +71,9 @@ class Anchors:
 
 @dataclass(frozen=True)
 class Context:
-    """Retrieved haplotypes: haplotype (T, A, K) int32 panel index; previous and following (T, A, K) int16, the place
-    of the same haplotype in the context of the neighbouring anchor, or -1."""
+    """Retrieved haplotypes: haplotype (T, A, K) int32 panel index; previous and following (T, A, K) int16,
+    the place of the same haplotype in the context of the neighbouring anchor, or -1.
+    """
 
     haplotype: NDArray[np.int32]
     previous: NDArray[np.int16]
@@ -91,7 +93,7 @@ def place_anchors(cm: NDArray[np.float64], gaps: NDArray[np.int64], reach: float
 def run_score(left_cm: float, right_cm: float, n_matching: int, one_sided: bool) -> float:
     """Rank a candidate by its matching runs left and right of the anchor (design section 3.1)."""
     score = np.log((left_cm + 0.002) * (right_cm + 0.002) * np.sqrt(1.0 + n_matching))
-    return score + 2 * (left_cm + right_cm) - (1.0 if one_sided else 0.0)
+    return float(score + 2 * (left_cm + right_cm) - (1.0 if one_sided else 0.0))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -110,7 +112,7 @@ def _score(
     left_cm = anchor_cm - cm[max(left, low)] if gap > low else 0.0
     right_cm = cm[min(right, high - 1)] - anchor_cm if high > gap else 0.0
     one_sided = left == gap - 1 or right == gap
-    return run_score(left_cm, right_cm, right - left - 1, one_sided)
+    return float(run_score(left_cm, right_cm, right - left - 1, one_sided))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -135,9 +137,7 @@ def _gather(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _keep_best(
-    candidates: NDArray[np.int32], scores: NDArray[np.float64], chosen: NDArray[np.int32]
-) -> None:
+def _keep_best(candidates: NDArray[np.int32], scores: NDArray[np.float64], chosen: NDArray[np.int32]) -> None:
     """Copy the best-scored candidates into chosen, ties by candidate order."""
     k = chosen.shape[0]
     threshold = np.partition(scores, scores.shape[0] - k)[scores.shape[0] - k]
@@ -207,7 +207,9 @@ def _link(
 
 @dataclass(frozen=True)
 class PanelOrders:
-    """The panel ordered by its match from the left and from the right at each anchor, for all targets of a window."""
+    """The panel ordered by its match from the left and from the right at each anchor, for all targets of a
+    window.
+    """
 
     left: PrefixOrder
     right: PrefixOrder
@@ -231,7 +233,8 @@ def retrieve(
 ) -> Context:
     """Choose min(context_size, N) panel haplotypes for some target haplotypes at every anchor.
 
-    each_side candidates are taken on either side of the target in both orders, more if the context needs them.
+    each_side candidates are taken on either side of the target in both orders, more if the context needs
+    them.
     """
     k = min(context_size, window.panel.shape[1])
     target = window.target_words[targets]

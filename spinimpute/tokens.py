@@ -1,8 +1,8 @@
 """Attributes of context haplotypes, described relative to the target and never by column.
 
-Two kinds per context haplotype at an anchor: measurements of its matching runs, and the match bits of the typed
-variants nearest to the anchor, which go with a description of those variants shared by the whole context. The
-network takes logarithms and compares the haplotypes; here is only what takes the panel to know.
+Two kinds per context haplotype at an anchor: measurements of its matching runs, and the match bits of the
+typed variants nearest to the anchor, which go with a description of those variants shared by the whole
+context. The network takes logarithms and compares the haplotypes; here is only what takes the panel to know.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ N_SITE_FEATURES = 4
 class Tokens:
     """Network input for T targets at A anchors.
 
-    measures (T, A, K, N_MEASURES) float32: columns 0-3 cM, 4-7 typed variants and 8-11 surprise (nats) of the runs to
-    the first mismatch left and right, to the second left and right; 12, 13 cM of the whole and of the shorter first
-    run; then mismatches within COUNT_CM, left and right of each; then Li-Stephens posteriors over 1 / K. match (T, A, K, 2 SITES_PER_SIDE) int8, 1 match, -1
-    mismatch, 0 unknown; sites (T, A, 2 SITES_PER_SIDE, N_SITE_FEATURES) float32, the typed variants behind the match
-    bits: log cM from the anchor, surprise, side, known; task (A, 2) float32 as `task_features`.
+    measures (T, A, K, N_MEASURES) float32: columns 0-3 cM, 4-7 typed variants and 8-11 surprise (nats) of the
+    runs to the first mismatch left and right, to the second left and right; 12, 13 cM of the whole and of the
+    shorter first run; then mismatches within COUNT_CM, left and right of each; then Li-Stephens posteriors
+    over 1 / K. match (T, A, K, 2 SITES_PER_SIDE) int8, 1 match, -1 mismatch, 0 unknown; sites (T, A, 2
+    SITES_PER_SIDE, N_SITE_FEATURES) float32, the typed variants behind the match bits: log cM from the
+    anchor, surprise, side, known; task (A, 2) float32 as `task_features`.
     """
 
     measures: NDArray[np.float32]
@@ -93,7 +94,9 @@ def _count_rings(
     bounds: NDArray[np.int64],
     out: NDArray[np.float32],
 ) -> None:
-    """Fill mismatch counts for nested bounds (2, D): the lowest variant left, the highest right, nearest first."""
+    """Fill mismatch counts for nested bounds (2, D): the lowest variant left, the highest right, nearest
+    first.
+    """
     inner_left, inner_right = gap, gap
     n_left, n_right = 0, 0
     for d in range(bounds.shape[1]):
@@ -166,7 +169,9 @@ def _describe(
 
 
 def _surprise(window: TypedWindow, targets: slice) -> NDArray[np.float64]:
-    """Return (T, M + 1) running sums of -ln of the panel frequency of the target's allele: a shared rare allele says more."""
+    """Return (T, M + 1) running sums of -ln of the panel frequency of the target's allele: a shared rare
+    allele says more.
+    """
     n = window.panel.shape[1]
     frequency = (window.panel.sum(axis=1, dtype=np.int64) + 0.5) / (n + 1)  # (M,)
     per_allele = np.stack([-np.log1p(-frequency), -np.log(frequency), np.zeros_like(frequency)], axis=1)
@@ -186,7 +191,9 @@ def task_features(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
 
 
 def describe(window: TypedWindow, anchors: Anchors, context: Context, targets: slice) -> Tokens:
-    """Measure every context haplotype against its target; context belongs to the given targets of the window."""
+    """Measure every context haplotype against its target; context belongs to the given targets of the
+    window.
+    """
     shape = context.haplotype.shape
     measures = np.empty((*shape, N_MEASURES), np.float32)
     match = np.empty((*shape, 2 * SITES_PER_SIDE), np.int8)

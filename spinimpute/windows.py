@@ -1,6 +1,7 @@
 """Windows: cores that tile a chromosome in cM, each with the typed variants of its flanks.
 
-Anchors and runs never look beyond the flanks, so a site's dosage hardly depends on where its window happens to begin.
+Anchors and runs never look beyond the flanks, so a site's dosage hardly depends on where its window happens
+to begin.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from spinimpute.sites import Sites
 class Window:
     """A core to impute: its R records and V variants, and the typed variants of core and flanks.
 
-    first_typed counts the chromosome's typed variants before the window's; observed (R, T) int8 holds the target's
-    alleles at the core records in the panel's coding, -1 where there is none; typed (R,) the records typed at all.
+    first_typed counts the chromosome's typed variants before the window's; observed (R, T) int8 holds the
+    target's alleles at the core records in the panel's coding, -1 where there is none; typed (R,) the records
+    typed at all.
     """
 
     sites: Sites
@@ -70,7 +72,8 @@ def _window(
         return
     typed_cm = np.concatenate([block.typed_cm for block in held])
     near = slice(
-        int(np.searchsorted(typed_cm, start - flank_cm)), int(np.searchsorted(typed_cm, start + core_cm + flank_cm))
+        int(np.searchsorted(typed_cm, start - flank_cm)),
+        int(np.searchsorted(typed_cm, start + core_cm + flank_cm)),
     )
     yield Window(
         sites=Sites.concatenate([block.sites.take(part) for block, part in parts]),

@@ -22,7 +22,12 @@ def mismatches(panel: NDArray[np.uint8], target: NDArray[np.int8]) -> list[int]:
 
 
 def run_score(
-    panel: NDArray[np.uint8], target: NDArray[np.int8], cm: NDArray[np.float64], gap: int, at: float, reach: float
+    panel: NDArray[np.uint8],
+    target: NDArray[np.int8],
+    cm: NDArray[np.float64],
+    gap: int,
+    at: float,
+    reach: float,
 ) -> float:
     """The retrieval score of design section 3.1 for one panel haplotype (M,) at one anchor."""
     near = [m for m in range(len(cm)) if abs(cm[m] - at) <= reach]
@@ -56,9 +61,7 @@ def _norm(layer: torch.nn.LayerNorm, x: list[float]) -> list[float]:
     mean = sum(x) / len(x)
     variance = sum((v - mean) ** 2 for v in x) / len(x)
     scaled = [(v - mean) / math.sqrt(variance + layer.eps) for v in x]
-    return [
-        s * w + b for s, w, b in zip(scaled, layer.weight.tolist(), layer.bias.tolist(), strict=True)
-    ]
+    return [s * w + b for s, w, b in zip(scaled, layer.weight.tolist(), layer.bias.tolist(), strict=True)]
 
 
 def _attributes(spin: Spin, measures: list[list[float]]) -> list[list[float]]:
@@ -92,9 +95,14 @@ def copying_weights(
     return torch.tensor(
         [
             _target(
-                spin, measures[b].tolist(), match[b].tolist(), sites[b].tolist(),
-                task[b].tolist(), previous[b].tolist(), following[b].tolist(),
-            )  # fmt: skip
+                spin,
+                measures[b].tolist(),
+                match[b].tolist(),
+                sites[b].tolist(),
+                task[b].tolist(),
+                previous[b].tolist(),
+                following[b].tolist(),
+            )
             for b in range(len(measures))
         ],
         dtype=measures.dtype,
@@ -172,7 +180,9 @@ def query_logit(
         low = sum(w[h] for w, carries in zip(weights_left, left, strict=True) if carries)
         high = sum(w[h] for w, carries in zip(weights_right, right, strict=True) if carries)
         frequency.append(min(max((1 - share) * low + share * high, 1e-5), 1 - 1e-5))
-        entropies = [-sum(w[h] * math.log(w[h]) for w in side if w[h] > 0) for side in (weights_left, weights_right)]
+        entropies = [
+            -sum(w[h] * math.log(w[h]) for w in side if w[h] > 0) for side in (weights_left, weights_right)
+        ]
         spread.append((1 - share) * entropies[0] + share * entropies[1])
     head = spin.calibration
     logits = [math.log(p / (1 - p)) for p in frequency]

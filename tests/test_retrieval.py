@@ -88,7 +88,12 @@ def test_scores_equal_the_reference() -> None:
                     anchors.gap[a], anchors.cm[a], anchors.low[a], anchors.high[a],
                 )  # fmt: skip
                 slow = reference.run_score(
-                    window.panel[:, n], window.target[:, t], window.cm, anchors.gap[a], anchors.cm[a], REACH_CM
+                    window.panel[:, n],
+                    window.target[:, t],
+                    window.cm,
+                    anchors.gap[a],
+                    anchors.cm[a],
+                    REACH_CM,
                 )
                 assert fast == pytest.approx(slow, abs=1e-9)
 

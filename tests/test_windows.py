@@ -1,4 +1,6 @@
-"""Packing, windows, copying and inference: against unpacked arrays, plain sums and the whole chromosome at once."""
+"""Packing, windows, copying and inference: against unpacked arrays, plain sums and the whole chromosome at
+once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ CONFIG = SpinConfig(width=16, layers=2, context=16, heads=4)
 def make_blocks(
     seed: int, n_records: int = 700, block: int = 130, span_cm: float = 12.0, typed_every: int = 5
 ) -> list[PanelBlock]:
-    """A chromosome in blocks: some records with two ALTs, common ALTs among them, every fifth typed, some missing."""
+    """A chromosome in blocks: some records with two ALTs, common ALTs among them, every fifth typed, some
+    missing.
+    """
     rng = np.random.default_rng(seed)
     alleles = mosaics(rng, n_records, N_PANEL + N_TARGETS).astype(np.int8)
     double = rng.random(n_records) < 0.05
@@ -88,7 +92,9 @@ def test_cores_tile_the_chromosome(core_cm: float) -> None:
     typed_cm = np.concatenate([b.typed_cm for b in blocks])
     for window in windows:
         n = len(window.flanked.cm)
-        np.testing.assert_array_equal(window.flanked.cm, typed_cm[window.first_typed : window.first_typed + n])
+        np.testing.assert_array_equal(
+            window.flanked.cm, typed_cm[window.first_typed : window.first_typed + n]
+        )
         assert np.diff(window.core.cm).min() >= 0
         assert len(window.core.record) == window.sites.n_variants
 
@@ -165,7 +171,9 @@ def test_threads_and_batches_do_not_matter(engine: Engine, monkeypatch: pytest.M
 
 
 def test_windows_hardly_change_a_dosage(engine: Engine) -> None:
-    """With flanks of 2 cM no dosage may move by more than 0.1 for the place of a window's edge, and 99 % by 0.001."""
+    """With flanks of 2 cM no dosage may move by more than 0.1 for the place of a window's edge, and 99 % by
+    0.001.
+    """
     blocks = make_blocks(9, n_records=1500)
     whole = engine.impute(_one_window(blocks))
     cut = np.concatenate([engine.impute(w) for w in cut_windows(iter(blocks), 1.3, 2.0)])

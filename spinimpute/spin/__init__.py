@@ -1,1 +1,3 @@
-"""The semi-parametric inducing point network; imports torch and nothing of the rest of spinimpute but its errors."""
+"""The semi-parametric inducing point network; imports torch and nothing of the rest of spinimpute but its
+errors.
+"""

@@ -1,7 +1,8 @@
 """Attention blocks of SPIN (Rastogi et al., ICLR 2023, section 3), for attributes that have no columns.
 
-Axes: B target haplotypes, A anchors, K context haplotypes, S typed variants near an anchor, F latent attributes,
-I inducing points, E width. Every block treats the K haplotypes alike, so their order cannot matter.
+Axes: B target haplotypes, A anchors, K context haplotypes, S typed variants near an anchor, F latent
+attributes, I inducing points, E width. Every block treats the K haplotypes alike, so their order cannot
+matter.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from torch.nn import functional
 class XABA(nn.Module):
     """Cross-attention between attributes: F latents attend to the typed variants of each context haplotype.
 
-    The keys describe a variant (distance, rarity of the target's allele, side), the values say whether the haplotype
-    matches there, so one set of weights serves the whole context and nothing is tied to a column.
+    The keys describe a variant (distance, rarity of the target's allele, side), the values say whether the
+    haplotype matches there, so one set of weights serves the whole context and nothing is tied to a column.
     """
 
     def __init__(self, site_features: int, latents: int, hidden: int = 16) -> None:
@@ -23,11 +24,15 @@ class XABA(nn.Module):
         self.key = nn.Sequential(nn.Linear(site_features, hidden), nn.SiLU(), nn.Linear(hidden, latents))
 
     def forward(self, match: Tensor, sites: Tensor) -> Tensor:
-        """Map match (B, A, K, S) in {-1, 0, 1} and sites (B, A, S, C), whose last feature flags known variants, to
-        latents (B, A, K, F)."""
+        """Map match (B, A, K, S) in {-1, 0, 1} and sites (B, A, S, C), whose last feature flags known
+        variants, to latents (B, A, K, F).
+        """
         known = sites[..., -1:]
-        weights = functional.softmax(self.key(sites) + torch.log(known + 1e-9), dim=-2) * known  # (B, A, S, F)
-        return match.to(weights.dtype) @ weights
+        weights = (
+            functional.softmax(self.key(sites) + torch.log(known + 1e-9), dim=-2) * known
+        )  # (B, A, S, F)
+        latents: Tensor = match.to(weights.dtype) @ weights
+        return latents
 
 
 class ABLA(nn.Module):
@@ -41,11 +46,14 @@ class ABLA(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Map (..., E) to (..., E)."""
-        return latent + self.narrow(functional.silu(self.widen(self.norm(latent))))
+        mixed: Tensor = self.narrow(functional.silu(self.widen(self.norm(latent))))
+        return latent + mixed
 
 
 class XABD(nn.Module):
-    """Cross-attention between datapoints: I inducing points attend to the K haplotypes and are broadcast back."""
+    """Cross-attention between datapoints: I inducing points attend to the K haplotypes and are broadcast
+    back.
+    """
 
     def __init__(self, width: int, inducing: int) -> None:
         super().__init__()
@@ -56,14 +64,15 @@ class XABD(nn.Module):
         """Map (B, A, K, E) to (B, A, K, E) in time linear in K."""
         attention = functional.softmax(self.score(latent), dim=-2)  # (B, A, K, I)
         points = attention.transpose(-1, -2) @ latent  # (B, A, I, E)
-        return latent + self.back(points.flatten(-2)).unsqueeze(-2)
+        told: Tensor = self.back(points.flatten(-2))
+        return latent + told.unsqueeze(-2)
 
 
 class AnchorChain(nn.Module):
     """Messages along the chromosome: a haplotype hears what itself was told at the neighbouring anchors.
 
-    It stands in for the chain of a Li-Stephens model; a haplotype absent from the neighbouring context sends a
-    learned message of absence.
+    It stands in for the chain of a Li-Stephens model; a haplotype absent from the neighbouring context sends
+    a learned message of absence.
     """
 
     def __init__(self, width: int, message: int) -> None:
@@ -73,12 +82,14 @@ class AnchorChain(nn.Module):
         self.hear = nn.Linear(2 * message, width)
 
     def forward(self, latent: Tensor, previous: Tensor, following: Tensor) -> Tensor:
-        """Map (B, A, K, E) to (B, A, K, E); previous and following (B, A, K) give each haplotype's place in the
-        context of the neighbouring anchor, -1 where it has none."""
+        """Map (B, A, K, E) to (B, A, K, E); previous and following (B, A, K) give each haplotype's place in
+        the context of the neighbouring anchor, -1 where it has none.
+        """
         told = self.tell(latent)
         before = _fetch(torch.roll(told, 1, dims=1), previous, self.absent[0])
         after = _fetch(torch.roll(told, -1, dims=1), following, self.absent[1])
-        return latent + self.hear(torch.cat([before, after], dim=-1))
+        heard: Tensor = self.hear(torch.cat([before, after], dim=-1))
+        return latent + heard
 
 
 def _fetch(told: Tensor, place: Tensor, absent: Tensor) -> Tensor:

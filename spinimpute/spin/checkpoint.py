@@ -1,4 +1,6 @@
-"""Models on disk: config.toml, weights.safetensors and MODEL_CARD.md in one directory, verified when loaded."""
+"""Models on disk: config.toml, weights.safetensors and MODEL_CARD.md in one directory, verified when
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from safetensors.torch import load, save
 from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CONFIG, WEIGHTS, find_model
 from spinimpute.spin.model import Spin, SpinConfig
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -37,7 +40,8 @@ def save_model(directory: Path, network: Spin) -> None:
 def load_model(name: str) -> LoadedModel:
     """Load a model by name or directory onto the CPU, strictly and verified by digest.
 
-    Raises SpinImputeError for an unknown name, unknown or missing config keys, and weights that are corrupt or foreign.
+    Raises SpinImputeError for an unknown name, unknown or missing config keys, and weights that are corrupt
+    or foreign.
     """
     stored = find_model(name)
     config, expected = _read_config(stored.folder / CONFIG)
@@ -71,22 +75,18 @@ def _read_config(path: Path) -> tuple[SpinConfig, str]:
             found=str(error),
             remedy="give a directory made by spinimpute train",
         ) from error
-    network = content.get("network")
+    network = content.get("network", {})
+    digest = content.get("weights_sha256")
     known = {field.name for field in fields(SpinConfig)}
-    valid = (
-        set(content) == {"weights_sha256", "network"}
-        and isinstance(network, dict)
-        and set(network) == known
-        and all(type(value) is int and value > 0 for value in network.values())
-        and isinstance(content["weights_sha256"], str)
-    )
-    if not valid:
+    expected_keys = set(content) == {"weights_sha256", "network"} and set(network) == known
+    sizes = all(type(value) is int and value > 0 for value in network.values())
+    if not (expected_keys and sizes and isinstance(digest, str)):
         raise SpinImputeError(
-            f"the config must have weights_sha256 and a [network] table of positive whole numbers: {', '.join(sorted(known))}",
+            f"the config must have weights_sha256 and, as whole numbers, [network] {', '.join(sorted(known))}",
             where=str(path),
             remedy="give a directory made by this version of spinimpute train",
         )
-    return SpinConfig(**network), content["weights_sha256"]
+    return SpinConfig(**network), digest
 
 
 def choose_device(name: str) -> torch.device:

@@ -41,15 +41,16 @@ class SpinConfig:
 
 
 class Attributes(nn.Module):
-    """Measures of context haplotypes as the network likes them: logarithms, and how far from the context's best."""
+    """Measures of context haplotypes as the network likes them: logarithms, and how far from the context's
+    best.
+    """
 
     offset: Tensor
     sign: Tensor
 
     def __init__(self, config: SpinConfig) -> None:
         super().__init__()
-        # Runs in cM (the first four and the last two) are floored at 0.002, posteriors at a ten-thousandth of 1 / K;
-        # counts and surprise are logged as 1 + x.
+        # Runs in cM are the first four and the last two; variants, surprise and counts are logged as 1 + x.
         runs = [FLOOR_CM] * 4 + [1.0] * (config.runs - 6) + [FLOOR_CM] * 2
         offset = torch.tensor(runs + [1.0] * config.counts + [FLOOR_POSTERIOR] * config.posteriors)
         self.register_buffer("offset", offset, persistent=False)
@@ -75,11 +76,14 @@ class Layer(nn.Module):
 
     def forward(self, latent: Tensor, previous: Tensor, following: Tensor) -> Tensor:
         """Map (B, A, K, E) to (B, A, K, E)."""
-        return self.abla(self.chain(self.xabd(latent), previous, following))
+        mixed: Tensor = self.abla(self.chain(self.xabd(latent), previous, following))
+        return mixed
 
 
 class Calibration(nn.Module):
-    """From copied frequencies to a calibrated probability; at initialisation exactly the mixture of the heads."""
+    """From copied frequencies to a calibrated probability; at initialisation exactly the mixture of the
+    heads.
+    """
 
     def __init__(self, config: SpinConfig) -> None:
         super().__init__()
@@ -94,8 +98,9 @@ class Calibration(nn.Module):
     def forward(self, frequency: Tensor, entropy: Tensor, query: Tensor) -> Tensor:
         """Return the logit (Q,) of carrying the allele.
 
-        frequency (Q, H) of carriers by head; entropy (Q, H) of the heads' weights in nats; query (Q, 4): panel
-        log-odds of the allele, log cM to the nearest anchor, log panel size, log map length of 8 typed variants.
+        frequency (Q, H) of carriers by head; entropy (Q, H) of the heads' weights in nats; query (Q, 4):
+        panel log-odds of the allele, log cM to the nearest anchor, log panel size, log map length of 8 typed
+        variants.
         """
         bounded = frequency.clamp(MARGIN, 1 - MARGIN)
         logits = torch.logit(bounded)
@@ -103,7 +108,8 @@ class Calibration(nn.Module):
         features = torch.cat([logits, entropy, spread, query], dim=-1)
         hidden = functional.silu(self.second(functional.silu(self.first(features))))
         mixed = torch.logit(bounded @ functional.softmax(self.mixture, dim=0))
-        return mixed + self.last(hidden).squeeze(-1)
+        correction: Tensor = self.last(hidden).squeeze(-1)
+        return mixed + correction
 
 
 class Spin(nn.Module):
@@ -124,12 +130,18 @@ class Spin(nn.Module):
         self.calibration = Calibration(config)
 
     def forward(
-        self, measures: Tensor, match: Tensor, sites: Tensor, task: Tensor, previous: Tensor, following: Tensor
+        self,
+        measures: Tensor,
+        match: Tensor,
+        sites: Tensor,
+        task: Tensor,
+        previous: Tensor,
+        following: Tensor,
     ) -> Tensor:
         """Return copying weights (B, A, K, H), summing to one over K.
 
-        measures (B, A, K, D), match (B, A, K, S), sites (B, A, S, C) and task (B, A, 2) as `tokens.Tokens`; previous
-        and following (B, A, K) as `retrieval.Context`.
+        measures (B, A, K, D), match (B, A, K, S), sites (B, A, S, C) and task (B, A, 2) as `tokens.Tokens`;
+        previous and following (B, A, K) as `retrieval.Context`.
         """
         attributes = torch.cat([self.attributes(measures), self.xaba(match, sites)], dim=-1)
         embedded = self.embed(attributes) + self.task(task).unsqueeze(-2)
@@ -138,12 +150,14 @@ class Spin(nn.Module):
             latent = layer(latent, previous, following)
         return functional.softmax(self.copy(self.norm(latent)), dim=-2)
 
-
-    def query_logits(self, weights: Tensor, left: Tensor, right: Tensor, share: Tensor, query: Tensor) -> Tensor:
+    def query_logits(
+        self, weights: Tensor, left: Tensor, right: Tensor, share: Tensor, query: Tensor
+    ) -> Tensor:
         """Return the logits (B, J, Q) of queries between neighbouring anchors, J = A - 1.
 
-        weights (B, A, K, H) from `forward`; left, right (B, J, Q, K) carriers among the contexts at either end; share
-        (B, J, Q) weight of the right anchor, linear in cM; query (B, J, Q, 4) as `Calibration.forward`.
+        weights (B, A, K, H) from `forward`; left, right (B, J, Q, K) carriers among the contexts at either
+        end; share (B, J, Q) weight of the right anchor, linear in cM; query (B, J, Q, 4) as
+        `Calibration.forward`.
         """
         share = share.unsqueeze(-1)
         frequency = torch.lerp(
@@ -160,7 +174,9 @@ def entropy(weights: Tensor) -> Tensor:
 
 
 def copied_frequency(weights: Tensor, carries: Tensor) -> Tensor:
-    """Return (B, A, Q, H), the weight of the carriers: weights (B, A, K, H), carries (B, A, Q, K) of 0 and 1."""
+    """Return (B, A, Q, H), the weight of the carriers: weights (B, A, K, H), carries (B, A, Q, K) of 0 and
+    1.
+    """
     return carries.to(weights.dtype) @ weights
 
 

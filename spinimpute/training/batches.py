@@ -14,14 +14,15 @@ from spinimpute.copying import FLOOR_CM
 from spinimpute.training.pseudo_targets import Draw
 
 
-
 @dataclass(frozen=True)
 class Batch:
-    """Network input and answers for B stretches of A anchors, J = A - 1 segments between them, Q queries in each.
+    """Network input and answers for B stretches of A anchors, J = A - 1 segments between them, Q queries in
+    each.
 
-    measures, match, sites, task, previous, following as `Spin.forward`; left, right (B, J, Q, K) uint8, which context
-    haplotypes of the anchors at either end carry the allele; share (B, J, Q) weight of the right anchor; query
-    (B, J, Q, 4) as `Calibration.forward`; truth (B, J, Q); asked (B, J, Q) 1 for a real query, 0 for padding.
+    measures, match, sites, task, previous, following as `Spin.forward`; left, right (B, J, Q, K) uint8, which
+    context haplotypes of the anchors at either end carry the allele; share (B, J, Q) weight of the right
+    anchor; query (B, J, Q, 4) as `Calibration.forward`; truth (B, J, Q); asked (B, J, Q) 1 for a real query,
+    0 for padding.
     """
 
     measures: Tensor
@@ -118,10 +119,8 @@ def sample_batch(
         start = int(rng.integers(len(draw.anchors) - length + 1))
         cut = (t, slice(start, start + length))
         tokens, context = draw.tokens, draw.context
-        parts.append(
-            (tokens.measures[cut], tokens.match[cut], tokens.sites[cut], tokens.task[cut[1]])
-            + (context.previous[cut], context.following[cut])
-        )
+        about = (tokens.measures[cut], tokens.match[cut], tokens.sites[cut], tokens.task[cut[1]])
+        parts.append((*about, context.previous[cut], context.following[cut]))
         for j in range(length - 1):
             _ask(draw, t, start + j, rng, out, (b, j))
     inputs = [torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)]

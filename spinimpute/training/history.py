@@ -10,7 +10,9 @@ _COLUMNS = ("step", "training_loss", "validation_loss", "validation_r2")
 
 
 class History:
-    """Appends a row per validation to history.csv; rows after the step that a run resumes from are dropped."""
+    """Appends a row per validation to history.csv; rows after the step that a run resumes from are
+    dropped.
+    """
 
     def __init__(self, directory: Path, step: int) -> None:
         self._log = directory / LOG

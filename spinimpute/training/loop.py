@@ -1,6 +1,7 @@
 """The optimisation loop: minimise binary cross-entropy on untyped variants, keep the averaged weights.
 
-Every random choice follows from the seed and the step, so a run that is stopped and resumed takes the same path.
+Every random choice follows from the seed and the step, so a run that is stopped and resumed takes the same
+path.
 """
 
 from __future__ import annotations
@@ -70,7 +71,10 @@ class _State:
     def save(self, path: Path) -> None:
         """Write a checkpoint under a temporary name, then rename it."""
         partial = path.with_suffix(".partial")
-        parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimiser", "schedule")}
+        parts = {
+            name: getattr(self, name).state_dict()
+            for name in ("network", "averaged", "optimiser", "schedule")
+        }
         torch.save({**parts, "step": self.step}, partial)
         partial.replace(path)
 
@@ -84,11 +88,11 @@ class _State:
 
 def batch_loss(network: Spin, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean binary cross-entropy (nats) over the asked queries, and all query logits (B, J, Q)."""
-    weights = network(
-        batch.measures, batch.match, batch.sites, batch.task, batch.previous, batch.following
-    )
+    weights = network(batch.measures, batch.match, batch.sites, batch.task, batch.previous, batch.following)
     logits = network.query_logits(weights, batch.left, batch.right, batch.share, batch.query)
-    loss = functional.binary_cross_entropy_with_logits(logits, batch.truth, weight=batch.asked, reduction="sum")
+    loss = functional.binary_cross_entropy_with_logits(
+        logits, batch.truth, weight=batch.asked, reduction="sum"
+    )
     return loss / batch.asked.sum().clamp(min=1), logits
 
 
@@ -124,7 +128,9 @@ def _validation_batches(config: TrainConfig, sources: Sequence[Source]) -> list[
 
 @torch.inference_mode()
 def validate(network: Spin, batches: Sequence[Batch], device: torch.device) -> tuple[float, float]:
-    """Return the mean loss and the squared correlation of predicted and true alleles over the asked queries."""
+    """Return the mean loss and the squared correlation of predicted and true alleles over the asked
+    queries.
+    """
     losses, predicted, true = [], [], []
     for batch in batches:
         loss, logits = batch_loss(network, batch.to(device))

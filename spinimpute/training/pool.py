@@ -17,7 +17,9 @@ AHEAD = 2
 
 
 class DrawPool:
-    """At any step the pool holds the same draws, whatever happened before: draw i depends on the seed and i alone."""
+    """At any step the pool holds the same draws, whatever happened before: draw i depends on the seed and i
+    alone.
+    """
 
     def __init__(
         self, sources: Sequence[Source], weights: NDArray[np.float64], context: int, seed: int, size: int

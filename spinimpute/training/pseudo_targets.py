@@ -1,6 +1,7 @@
 """Pseudo-targets: people taken out of a panel, typed on a random array, to be imputed from the rest.
 
-Taking out whole people is leave-one-out by person: neither haplotype of a pseudo-target can be in its own context.
+Taking out whole people is leave-one-out by person: neither haplotype of a pseudo-target can be in its own
+context.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ MIN_TYPED = 24
 # Typed gaps between anchors; fewer where the region would not have anchors enough for a training stretch.
 STRIDES = (3, 7)
 MIN_ANCHORS = 8
+# Share of tasks with a genetic map; the others have 1 cM per Mb.
+SHARE_WITH_MAP = 0.85
 # Tokens of a draw are kept until it is replaced, so the number of (target, anchor) pairs bounds the memory.
 MAX_TARGET_ANCHORS = 8000
 
@@ -27,9 +30,9 @@ MAX_TARGET_ANCHORS = 8000
 class Draw:
     """One imputation task with known answers.
 
-    panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel; cm (V,);
-    typed (V,) bool; log_odds (V,) of that allele in the panel; first_variant (A,), the first variant at or after
-    each anchor; tokens, context and anchors of the T targets.
+    panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel;
+    cm (V,); typed (V,) bool; log_odds (V,) of that allele in the panel; first_variant (A,), the first variant
+    at or after each anchor; tokens, context and anchors of the T targets.
     """
 
     panel: NDArray[np.uint8]
@@ -53,8 +56,8 @@ def choose_people(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return disjoint panel and target people.
 
-    Half of the time people come from a few stretches of the file, which mostly hold one population each: so panels
-    of few ancestries arise, and targets whose ancestry the panel lacks in part.
+    Half of the time people come from a few stretches of the file, which mostly hold one population each: so
+    panels of few ancestries arise, and targets whose ancestry the panel lacks in part.
     """
     order = rng.permutation(n_people)
     if rng.random() < 0.5:
@@ -101,36 +104,57 @@ def _haplotypes_of(people: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.sort(np.concatenate([2 * people, 2 * people + 1]))
 
 
-def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int = 30) -> Draw:
-    """Draw people, array, errors and anchors from a source and retrieve the contexts; the same seed, the same task."""
-    rng = np.random.default_rng(seed)
+@dataclass(frozen=True)
+class _Split:
+    """A source in two parts: pos, cm, frequency (V,); panel (V, N), truth (V, T) mark the rarer allele."""
+
+    pos: NDArray[np.int64]
+    cm: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    panel: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+
+
+def _split(rng: np.random.Generator, source: Source, n_targets: int) -> _Split:
     panel_people, target_people = choose_people(rng, source.alleles.shape[1] // 2, n_targets)
     panel = source.alleles[:, _haplotypes_of(panel_people)]
     truth = source.alleles[:, _haplotypes_of(target_people)]
+    n = panel.shape[1]
     count = panel.sum(axis=1, dtype=np.int64)
-    kept = np.flatnonzero((count > 0) & (count < panel.shape[1]))
-    panel, truth, count = panel[kept], truth[kept], count[kept]
-    flip = (2 * count > panel.shape[1])[:, None]
-    panel, truth = panel ^ flip, truth ^ flip
-    frequency = (np.minimum(count, panel.shape[1] - count) + 0.5) / (panel.shape[1] + 1)
-    pos = source.pos[kept]
-    cm = source.cm[kept] if rng.random() < 0.85 else pos * 1e-6
-    typed = choose_array(rng, pos, frequency)
-    stride = min(int(rng.integers(*STRIDES)), int(typed.sum()) // (MIN_ANCHORS - 1))
-    gaps = np.unique(np.append(np.arange(0, typed.sum() + 1, stride), typed.sum()))
-    keep = rng.permutation(truth.shape[1])[: max(4, MAX_TARGET_ANCHORS // len(gaps))]
-    truth = np.ascontiguousarray(truth[:, keep])
-    window = TypedWindow(cm[typed], np.ascontiguousarray(panel[typed]), observe(rng, truth[typed]))
-    anchors = place_anchors(window.cm, gaps.astype(np.int64))
+    kept = np.flatnonzero((count > 0) & (count < n))
+    count = count[kept]
+    flip = (2 * count > n)[:, None]
+    frequency = (np.minimum(count, n - count) + 0.5) / (n + 1)
+    mapped = rng.random() < SHARE_WITH_MAP
+    cm = np.asarray(source.cm[kept] if mapped else source.pos[kept] * 1e-6, np.float64)
+    return _Split(source.pos[kept], cm, frequency, panel[kept] ^ flip, truth[kept] ^ flip)
+
+
+def _choose_gaps(rng: np.random.Generator, n_typed: int) -> NDArray[np.int64]:
+    stride = min(int(rng.integers(*STRIDES)), n_typed // (MIN_ANCHORS - 1))
+    return np.unique(np.append(np.arange(0, n_typed + 1, stride), n_typed)).astype(np.int64)
+
+
+def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int = 30) -> Draw:
+    """Draw people, array, errors and anchors from a source and retrieve the contexts, repeatably by seed."""
+    rng = np.random.default_rng(seed)
+    split = _split(rng, source, n_targets)
+    typed = choose_array(rng, split.pos, split.frequency)
+    gaps = _choose_gaps(rng, int(typed.sum()))
+    some = rng.permutation(split.truth.shape[1])[: max(4, MAX_TARGET_ANCHORS // len(gaps))]
+    truth = np.ascontiguousarray(split.truth[:, some])
+    observed = observe(rng, truth[typed])
+    window = TypedWindow(split.cm[typed], np.ascontiguousarray(split.panel[typed]), observed)
+    anchors = place_anchors(window.cm, gaps)
     everybody = slice(0, truth.shape[1])
     context = retrieve(window, anchors, order_panel(window, anchors), everybody, context_size)
     return Draw(
-        panel=panel,
+        panel=split.panel,
         truth=truth,
-        cm=cm,
+        cm=split.cm,
         typed=typed,
-        log_odds=np.log(frequency / (1 - frequency)).astype(np.float32),
-        first_variant=np.searchsorted(cm, anchors.cm),
+        log_odds=np.log(split.frequency / (1 - split.frequency)).astype(np.float32),
+        first_variant=np.searchsorted(split.cm, anchors.cm),
         anchors=anchors,
         context=context,
         tokens=describe(window, anchors, context, everybody),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinimpute.config import TrainConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.names import read_names
 from spinimpute.io.vcf import RecordBlock, read_panel
 from spinimpute.training.simulation import RegionSpec, simulate_region
 
@@ -21,13 +22,17 @@ MIN_VARIANTS = 200
 # Sources shorter than this are drawn in proportion to their length, longer ones alike.
 FULL_WEIGHT_BP = 500_000
 SIMULATED_BP = 1_500_000
-_MODELS = ("out_of_africa", "american_admixture", "out_of_africa", "human_bottleneck", "out_of_africa", "cattle",
-           "american_admixture", "dog", "out_of_africa", "selfing_plant")  # fmt: skip
+_MODELS = (
+    *("out_of_africa", "american_admixture", "out_of_africa", "human_bottleneck", "out_of_africa"),
+    *("cattle", "american_admixture", "dog", "out_of_africa", "selfing_plant"),
+)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Phased biallelic haplotypes of one stretch: pos (V,) bp, cm (V,), alleles (V, N) uint8, two columns a person."""
+    """Phased biallelic haplotypes of one stretch: pos (V,) bp, cm (V,), alleles (V, N) uint8, two columns a
+    person.
+    """
 
     name: str
     pos: NDArray[np.int64]
@@ -48,8 +53,9 @@ def _biallelic(block: RecordBlock) -> tuple[NDArray[np.int64], NDArray[np.uint8]
     return block.sites.pos[keep][varies], alleles[varies]
 
 
-def read_sources(ref: Path, genetic_map: GeneticMap) -> list[Source]:
-    """Read a phased panel as sources of at most 3 Mb; stretches with fewer than 200 variable variants are left out.
+def read_sources(ref: Path, genetic_map: GeneticMap, excluded: Collection[str] = ()) -> list[Source]:
+    """Read a phased panel as sources of at most 3 Mb; stretches with fewer than 200 variable variants are
+    left out.
 
     Raises SpinImputeError if no stretch is left, or for a panel that `read_panel` refuses.
     """
@@ -67,7 +73,7 @@ def read_sources(ref: Path, genetic_map: GeneticMap) -> list[Source]:
             sources.append(Source(name, pos, genetic_map.cm(chrom, pos), alleles))
         pending.clear()
 
-    for block in read_panel(ref):
+    for block in read_panel(ref, exclude_samples=excluded):
         if block.sites.chrom != chrom or int(block.sites.pos[0]) - start > MAX_SPAN_BP:
             finish()
             chrom, start = block.sites.chrom, int(block.sites.pos[0])
@@ -94,26 +100,26 @@ def hold_out(sources: list[Source], fraction: float = 0.1) -> tuple[list[Source]
 def gather_sources(config: TrainConfig) -> tuple[list[Source], list[Source]]:
     """Return training and validation sources: the panels, simulated regions, and what is held out of them.
 
-    Without validation panels the last tenth of each panel's stretches is held out.
+    Without validation panels the last tenth of each panel's stretches is held out, or else of the simulated
+    regions.
     """
     training: list[Source] = []
     validation: list[Source] = []
-    maps = _maps(config.maps, len(config.refs))
-    for ref, genetic_map in zip(config.refs, maps, strict=True):
-        sources = read_sources(ref, genetic_map)
-        if config.validation:
-            training += sources
-        else:
-            kept, held = hold_out(sources)
-            training += kept
-            validation += held
-    shared_map = maps[0] if maps else GeneticMap.constant()
-    for ref in config.validation:
-        validation += read_sources(ref, shared_map)
-    for index in range(config.simulate):
-        simulated = simulate_source(config.seed, index)
-        (training if validation or index else validation).append(simulated)
-    return training, validation
+    excluded = (
+        read_names(config.exclude_samples, "excluded samples") if config.exclude_samples else frozenset()
+    )
+    maps = _maps(config.maps, len(config.refs) + len(config.validation))
+    for ref, genetic_map in zip(config.refs, maps, strict=False):
+        sources = read_sources(ref, genetic_map, excluded)
+        kept, held = (sources, []) if config.validation else hold_out(sources)
+        training += kept
+        validation += held
+    for ref, genetic_map in zip(config.validation, maps[len(config.refs) :], strict=True):
+        validation += read_sources(ref, genetic_map, excluded)
+    simulated = [simulate_source(config.seed, index) for index in range(config.simulate)]
+    if not validation:
+        simulated, validation = hold_out(simulated)
+    return training + simulated, validation
 
 
 def simulate_source(seed: int, index: int) -> Source:
@@ -121,7 +127,9 @@ def simulate_source(seed: int, index: int) -> Source:
     rng = np.random.default_rng([seed, 3, index])
     people = int(np.exp(rng.uniform(np.log(300), np.log(3000))))
     model = _MODELS[index % len(_MODELS)]
-    region = simulate_region(RegionSpec(model, people=people, length=SIMULATED_BP), seed=seed * 1000 + index + 1)
+    region = simulate_region(
+        RegionSpec(model, people=people, length=SIMULATED_BP), seed=seed * 1000 + index + 1
+    )
     return Source(f"{model}-{index}", region.pos, region.cm, region.alleles)
 
 

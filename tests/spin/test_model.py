@@ -10,7 +10,17 @@ from torch import Tensor
 from spinimpute.spin.model import Spin, SpinConfig, n_parameters
 
 CONFIG = SpinConfig(
-    width=8, layers=2, latents=3, inducing=2, heads=3, message=4, hidden=6, context=5, runs=7, counts=2, posteriors=1
+    width=8,
+    layers=2,
+    latents=3,
+    inducing=2,
+    heads=3,
+    message=4,
+    hidden=6,
+    context=5,
+    runs=7,
+    counts=2,
+    posteriors=1,
 )
 B, A, K, S, Q = 2, 3, 5, 4, 3
 N_MEASURES = CONFIG.runs + CONFIG.counts + CONFIG.posteriors
@@ -90,7 +100,9 @@ def test_context_order_does_not_matter(network: Spin, inputs: tuple[Tensor, ...]
         renamed = torch.where(place >= 0, seat[place.long().clamp(min=0)], place)
         return renamed[:, :, order]
 
-    shuffled = network(measures[:, :, order], match[:, :, order], sites, task, moved(previous), moved(following))
+    shuffled = network(
+        measures[:, :, order], match[:, :, order], sites, task, moved(previous), moved(following)
+    )
     torch.testing.assert_close(shuffled, network(*inputs)[:, :, order])
 
 

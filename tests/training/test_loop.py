@@ -76,7 +76,9 @@ def test_training_learns_and_leaves_a_model(panel: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("small")
-def test_a_resumed_run_takes_the_same_path(panel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_takes_the_same_path(
+    panel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = _config(panel, tmp_path / "whole", 8)
     _run(config)
     stopped = replace(config, out=tmp_path / "stopped")
@@ -92,7 +94,9 @@ def test_a_resumed_run_takes_the_same_path(panel: Path, tmp_path: Path, monkeypa
     assert "resumed at step 4" in ears.lines
     whole, resumed = (load_model(str(tmp_path / name)) for name in ("whole", "stopped"))
     assert whole.digest == resumed.digest
-    assert (tmp_path / "whole" / "history.csv").read_text() == (tmp_path / "stopped" / "history.csv").read_text()
+    assert (tmp_path / "whole" / "history.csv").read_text() == (
+        tmp_path / "stopped" / "history.csv"
+    ).read_text()
 
 
 @pytest.mark.usefixtures("small")
@@ -108,6 +112,8 @@ def test_fine_tuning_starts_from_the_given_model(panel: Path, tmp_path: Path) ->
 
 def test_a_panel_with_too_few_variants_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tiny.vcf.gz"
-    write_vcf(path, phased_records([100, 200], np.array([[0, 1, 0, 1], [1, 0, 0, 1]], np.int8)), sample_names(2))
+    write_vcf(
+        path, phased_records([100, 200], np.array([[0, 1, 0, 1], [1, 0, 0, 1]], np.int8)), sample_names(2)
+    )
     with pytest.raises(SpinImputeError, match="a training panel needs a stretch"):
         _run(_config(path, tmp_path / "model", 4))
