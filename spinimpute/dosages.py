@@ -56,6 +56,8 @@ def dr2(dosages: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def most_probable(dosages: NDArray[np.float32]) -> NDArray[np.int8]:
     """Most probable allele code (R, T) from doses (R, A, T) of A ALT alleles; the lower code wins a tie."""
+    if dosages.shape[1] == 1:
+        return (dosages[:, 0] > 0.5).astype(np.int8)
     reference = 1.0 - dosages.sum(axis=1, keepdims=True)
     return np.asarray(np.concatenate([reference, dosages], axis=1).argmax(axis=1), np.int8)
 

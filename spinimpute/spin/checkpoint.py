@@ -82,7 +82,7 @@ def _read_config(path: Path) -> tuple[SpinConfig, str]:
     sizes = all(type(value) is int and value > 0 for value in network.values())
     if not (expected_keys and sizes and isinstance(digest, str)):
         raise SpinImputeError(
-            f"the config must have weights_sha256 and, as whole numbers, [network] {', '.join(sorted(known))}",
+            f"the config must hold weights_sha256 and the sizes [network] {', '.join(sorted(known))}",
             where=str(path),
             remedy="give a directory made by this version of spinimpute train",
         )
