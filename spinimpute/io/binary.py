@@ -67,7 +67,7 @@ class BinarySource:
         if count:
             raw = self._raw[:count]
             self._check(raw, batch.sites[first:])
-            batch.alleles[first : first + count] = raw[:, :, :2].reshape(count, -1)
+            batch.alleles[first : first + count].reshape(count, -1, 2)[:] = raw[:, :, :2]
             batch.phased[first : first + count] = raw[:, :, 2]
         return count == room
 
@@ -97,10 +97,14 @@ class BinarySource:
 
     def _check(self, raw: NDArray[np.int16], sites: Sequence[Site]) -> None:
         """Mend lone missing alleles; refuse haploid genotypes and codes beyond the record's alleles."""
-        if raw.min() == _ABSENT:
+        lowest, highest = raw.min(), raw.max()
+        if lowest == _ABSENT:
             lone = raw[:, :, 1] == _ABSENT
             raw[:, :, 1][lone & (raw[:, :, 0] == MISSING)] = MISSING
         most = np.array([min(len(site.alts), _MOST_ALLELES) for site in sites])
+        # One look at all of a block is much faster than one at each record.
+        if lowest > _ABSENT and highest <= most.min():
+            return
         codes = raw[:, :, :2]
         bad = np.flatnonzero((codes.max(axis=(1, 2)) > most) | (codes.min(axis=(1, 2)) == _ABSENT))
         for row in bad[:1].tolist():

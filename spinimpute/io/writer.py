@@ -10,6 +10,7 @@ from types import TracebackType
 import pysam
 import pysam.bcftools
 
+from spinimpute.io.deflate import BgzfWriter
 from spinimpute.io.outputs import OutputNames, partial_name, publish
 from spinimpute.io.rows import ImputedBlock, RowFormat, encode
 
@@ -53,10 +54,10 @@ class DosageWriter:
         self._text = partial.with_name(partial.name + ".vcf.gz") if self._is_bcf else partial
         self._header = _header(samples, contigs, self._fields, meta)
         self._far = False
-        self._file: pysam.BGZFile | None = None
+        self._file: BgzfWriter | None = None
 
     def __enter__(self) -> DosageWriter:
-        self._file = pysam.BGZFile(str(self._text), "wb", None)
+        self._file = BgzfWriter(self._text)
         self._file.write(self._header)
         return self
 
@@ -72,7 +73,7 @@ class DosageWriter:
         assert self._file is not None
         vcf, index = partial_name(self._names.vcf), partial_name(self._index)
         try:
-            self._file.close()
+            self._file.__exit__(kind, error, trace)
             if kind is None:
                 self._finish(vcf, index)
         finally:
