@@ -31,10 +31,10 @@ class Tokens:
 
     measures (T, A, K, N_MEASURES) float32: columns 0-3 cM, 4-7 typed variants and 8-11 surprise (nats) of the
     runs to the first mismatch left and right, to the second left and right; 12, 13 cM of the whole and of the
-    shorter first run; then mismatches within COUNT_CM, left and right of each; then Li-Stephens posteriors
-    over 1 / K. match (T, A, K, 2 SITES_PER_SIDE) int8, 1 match, -1 mismatch, 0 unknown; sites (T, A, 2
-    SITES_PER_SIDE, N_SITE_FEATURES) float32, the typed variants behind the match bits: log cM from the
-    anchor, surprise, side, known; task (A, 2) float32 as `task_features`.
+    shorter first run; then mismatches within COUNT_CM, left and right of each. match (T, A, K, 2
+    SITES_PER_SIDE) int8, 1 match, -1 mismatch, 0 unknown; sites (T, A, 2 SITES_PER_SIDE, N_SITE_FEATURES)
+    float32, the typed variants behind the match bits: log cM from the anchor, surprise, side, known; task (A,
+    2) float32 as `task_features`.
     """
 
     measures: NDArray[np.float32]
