@@ -178,6 +178,7 @@ def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
     history = History(config.out, state.step)
     loss, r2 = _optimise(config, state, training, held_out, history, listener)
     save_model(config.out, state.averaged)
+    history.draw()
     return TrainSummary(state.step, loss, r2, time.monotonic() - began, config.out)
 
 
@@ -205,5 +206,4 @@ def _optimise(
                 recent.clear()
                 state.save(config.out / CHECKPOINT)
                 listener.validation(state.step, loss, r2)
-    history.draw()
     return validate(state.averaged, held_out, device)
