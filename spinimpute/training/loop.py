@@ -1,4 +1,4 @@
-"""The optimisation loop: minimise binary cross-entropy on untyped variants, keep the averaged weights.
+"""The optimisation loop: minimise binary cross-entropy on untyped variants, keep the best averaged weights.
 
 Every random choice follows from the seed and the step, so a run that is stopped and resumed takes the same
 path.
@@ -6,7 +6,6 @@ path.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ import torch
 from torch.nn import functional
 
 from spinimpute.config import TrainConfig
-from spinimpute.spin.checkpoint import choose_device, load_model, save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.checkpoint import choose_device, save_model
+from spinimpute.spin.model import Spin
 from spinimpute.training.batches import Batch, sample_batch
 from spinimpute.training.history import History
 from spinimpute.training.pool import DrawPool
 from spinimpute.training.sources import Source, gather_sources, source_weights
+from spinimpute.training.state import TrainingState
 
 # Consecutive anchors in a training stretch, and variants asked between two of them (design, appendix).
 STRETCH = 8
@@ -32,8 +32,6 @@ POOL_SIZE = 24
 STEPS_PER_DRAW = 16
 VALIDATION_DRAWS = 12
 VALIDATION_BATCHES = 16
-AVERAGING = 0.998
-CHECKPOINT = "checkpoint.pt"
 
 
 class TrainListener(Protocol):
@@ -60,32 +58,6 @@ class TrainSummary:
     model: Path
 
 
-@dataclass
-class _State:
-    network: Spin
-    averaged: Spin
-    optimiser: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    step: int = 0
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint under a temporary name, then rename it."""
-        partial = path.with_suffix(".partial")
-        parts = {
-            name: getattr(self, name).state_dict()
-            for name in ("network", "averaged", "optimiser", "schedule")
-        }
-        torch.save({**parts, "step": self.step}, partial)
-        partial.replace(path)
-
-    def restore(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        parts = torch.load(path, weights_only=True)
-        self.step = parts.pop("step")
-        for name, state in parts.items():
-            getattr(self, name).load_state_dict(state)
-
-
 def batch_loss(network: Spin, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean binary cross-entropy (nats) over the asked queries, and all query logits (B, J, Q)."""
     weights = network(batch.measures, batch.match, batch.sites, batch.task, batch.previous, batch.following)
@@ -96,31 +68,9 @@ def batch_loss(network: Spin, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
     return loss / batch.asked.sum().clamp(min=1), logits
 
 
-def _start(config: TrainConfig, device: torch.device) -> _State:
-    torch.manual_seed(config.seed)
-    if config.init:
-        network = load_model(config.init).network.train()
-    else:
-        network = Spin(
-            SpinConfig(
-                width=config.width,
-                layers=config.layers,
-                heads=config.heads,
-                inducing=config.inducing,
-                context=config.context,
-            )
-        )
-    network.to(device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=config.learning_rate, total_steps=config.steps + 1, pct_start=0.1
-    )
-    return _State(network, copy.deepcopy(network), optimiser, schedule)
-
-
-def _validation_batches(config: TrainConfig, sources: Sequence[Source]) -> list[Batch]:
+def _validation_batches(sources: Sequence[Source], context: int) -> list[Batch]:
     """Return the same held-out batches for every run, whatever its seed."""
-    with DrawPool(sources, np.ones(len(sources)), config.context, seed=0, size=VALIDATION_DRAWS) as pool:
+    with DrawPool(sources, np.ones(len(sources)), context, seed=0, size=VALIDATION_DRAWS) as pool:
         draws = pool.at(0)
     rng = np.random.default_rng(0)
     return [sample_batch(draws, rng, 64, STRETCH, QUERIES) for _ in range(VALIDATION_BATCHES)]
@@ -142,25 +92,12 @@ def validate(network: Spin, batches: Sequence[Batch], device: torch.device) -> t
     return float(np.mean(losses)), float(r**2)
 
 
-def _update(state: _State, batch: Batch) -> float:
-    loss, _ = batch_loss(state.network, batch)
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    state.optimiser.step()
-    state.schedule.step()
-    state.step += 1
-    decay = min(AVERAGING, (state.step + 1) / (state.step + 10))
-    with torch.no_grad():
-        for mean, new in zip(state.averaged.parameters(), state.network.parameters(), strict=True):
-            mean.lerp_(new, 1 - decay)
-    return float(loss.detach())
-
-
 def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
     """Train a model and leave it in config.out; goes on from a checkpoint that lies there.
 
-    Raises SpinImputeError for panels that cannot be read or are too small.
+    Kept are the averaged weights of the validation with the least loss; when training starts from a model, that
+    model is the first to be validated, so fine-tuning helps or does nothing. Raises SpinImputeError for panels that
+    cannot be read or are too small.
     """
     began = time.monotonic()
     if config.nthreads:
@@ -168,42 +105,46 @@ def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
     device = choose_device(config.device)
     training, validation = gather_sources(config)
     listener.log(f"{len(training)} training and {len(validation)} validation regions")
-    held_out = _validation_batches(config, validation)
-    state = _start(config, device)
+    state = TrainingState.start(config, device)
+    held_out = _validation_batches(validation, state.network.config.context)
     config.out.mkdir(parents=True, exist_ok=True)
-    checkpoint = config.out / CHECKPOINT
-    if checkpoint.exists():
-        state.restore(checkpoint)
+    if state.restore(config.out):
         listener.log(f"resumed at step {state.step}")
+    elif config.init:
+        state.judge(*validate(state.averaged, held_out, device))
+        listener.validation(0, state.loss, state.r2)
     history = History(config.out, state.step)
-    loss, r2 = _optimise(config, state, training, held_out, history, listener)
-    save_model(config.out, state.averaged)
+    _optimise(config, state, training, held_out, history, listener)
+    save_model(config.out, state.best)
     history.draw()
-    return TrainSummary(state.step, loss, r2, time.monotonic() - began, config.out)
+    listener.log(f"kept the weights of step {state.best_step}")
+    return TrainSummary(state.step, state.loss, state.r2, time.monotonic() - began, config.out)
 
 
 def _optimise(
     config: TrainConfig,
-    state: _State,
+    state: TrainingState,
     training: Sequence[Source],
     held_out: Sequence[Batch],
     history: History,
     listener: TrainListener,
-) -> tuple[float, float]:
+) -> None:
     device = next(state.network.parameters()).device
     began, first, recent = time.monotonic(), state.step, []
-    with DrawPool(training, source_weights(training), config.context, config.seed, POOL_SIZE) as pool:
+    context = state.network.config.context
+    with DrawPool(training, source_weights(training), context, config.seed, POOL_SIZE) as pool:
         while state.step < config.steps:
             draws = pool.at(state.step // STEPS_PER_DRAW)
             rng = np.random.default_rng([config.seed, 2, state.step])
             batch = sample_batch(draws, rng, max(1, config.batch // STRETCH), STRETCH, QUERIES)
-            recent.append(_update(state, batch.to(device)))
+            loss, _ = batch_loss(state.network, batch.to(device))
+            recent.append(state.descend(loss))
             rate = (state.step - first) / (time.monotonic() - began)
             listener.step(state.step, config.steps, recent[-1], rate)
             if state.step % config.checkpoint_every == 0 or state.step == config.steps:
-                loss, r2 = validate(state.averaged, held_out, device)
-                history.add(state.step, float(np.mean(recent)), loss, r2)
+                held_out_loss, r2 = validate(state.averaged, held_out, device)
+                state.judge(held_out_loss, r2)
+                history.add(state.step, float(np.mean(recent)), held_out_loss, r2)
                 recent.clear()
-                state.save(config.out / CHECKPOINT)
-                listener.validation(state.step, loss, r2)
-    return validate(state.averaged, held_out, device)
+                state.save(config.out)
+                listener.validation(state.step, held_out_loss, r2)
