@@ -1,128 +1,143 @@
-"""BCF as records, through htslib."""
+"""BCF as records."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import cyvcf2
 import numpy as np
-from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.records import (
-    DIPLOID_RULE,
-    GENOTYPE_RULE,
-    HAPLOID_RULE,
-    MISSING,
-    RANGE_RULE,
-    Batch,
-    Site,
-)
+from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_found, genotype_rule
+from spinimpute.io.genotype_binary import decode_binary
+from spinimpute.io.inflate import Offset, inflate
+from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
+from spinimpute.io.text import Header, sample_columns
 
-_ABSENT = -2  # how cyvcf2 pads a genotype that has fewer alleles than another of its record
-_MOST_ALLELES = 127  # the highest code that int8 holds
-
-# htslib's own warnings would come before our one line.
-cyvcf2.cyvcf2.set_htslib_log_level(0)
+_MAGIC = 5  # bytes: BCF and the version
+_ALLELES, _ID = 18, 24  # where a record counts its alleles and where its identifier begins
+_LONG = 15  # a length in a descriptor that says that the length follows
+_WIDTHS = {1: "<b", 2: "<h", 3: "<i"}
+_CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
+_KEYED = re.compile(r"##(?:FILTER|INFO|FORMAT)=<ID=([^,>]+)")
+_NUMBER = re.compile(r",IDX=(\d+)>$")
 
 
-def binary_header(path: Path, where: str) -> str:
-    """The text of a BCF header; SpinImputeError if it cannot be parsed."""
-    file = _open(path, where)
-    try:
-        return str(file.raw_header)
-    finally:
-        file.close()
+@dataclass(frozen=True)
+class BinaryHeader:
+    """A BCF header: its text, the chromosome behind each number, the number that stands for GT."""
+
+    header: Header
+    chroms: dict[int, str]
+    gt: int
+
+    @staticmethod
+    def parse(text: str, where: str) -> BinaryHeader:
+        """Read the text of a header; SpinImputeError if it is faulty."""
+        lines = text.splitlines()
+        chroms = _numbered(lines, _CONTIG, [])
+        keys = {name: number for number, name in _numbered(lines, _KEYED, ["PASS"]).items()}
+        return BinaryHeader(Header.parse(text, where), chroms, keys.get("GT", -1))
+
+
+def read_binary_header(pieces: Iterator[bytes], where: str) -> tuple[BinaryHeader, bytes]:
+    """Read the header off the front of BCF data; return it with what follows in the same piece."""
+    data, begin = b"", _MAGIC + 4
+    for piece in pieces:
+        data += piece
+        end = begin + int(struct.unpack_from("<I", data, _MAGIC)[0]) if len(data) >= begin else begin
+        if len(data) >= end:
+            text = data[begin:end].rstrip(b"\0").decode("utf-8", "replace")
+            return BinaryHeader.parse(text, where), data[end:]
+    raise SpinImputeError("the header is cut", where=where, remedy="copy or write the file again")
 
 
 class BinarySource:
-    """Records of a BCF file for some of its samples, from its start or, through its index, from a stretch."""
+    """Records of BCF data for some of its samples, from the start or from an offset."""
 
     def __init__(
-        self, path: Path, where: str, kept: Collection[str], threads: int = 2, stretch: str | None = None
+        self, path: Path, where: str, kept: Sequence[str], threads: int = 2, offset: Offset | None = None
     ) -> None:
         self._where = where
-        self._file = _open(path, where, threads)
-        self._samples = [name for name in self._file.samples if name in kept]
-        if len(self._samples) < len(self._file.samples):
-            self._file.set_samples(self._samples)
-        self._records = iter(self._file(stretch) if stretch is not None else self._file)
-        self._place = where
-        self._raw = np.empty((0, len(self._samples), 3), np.int16)
+        self._pieces = inflate(path, where, threads)
+        self._header, self._rest = read_binary_header(self._pieces, where)
+        if offset is not None:
+            self._pieces, self._rest = inflate(path, where, threads, offset), b""
+        self._column = sample_columns(self._header.header.samples, kept)
+        self._data = self._rest
+        self._position = 0
 
     def fill(self, batch: Batch) -> bool:
-        """Append records until the batch is full; False once the file is exhausted."""
-        first, room = len(batch.sites), batch.room
-        if room > len(self._raw):
-            self._raw = np.empty((room, len(self._samples), 3), np.int16)
-        count = 0
-        while count < room and (record := self._next()) is not None:
-            chrom, position = record.CHROM, record.POS
-            self._place = f"{self._where} {chrom}:{position}"
-            self._raw[count] = self._genotypes(record)
-            batch.sites.append(Site(chrom, position, record.ID or ".", record.REF, tuple(record.ALT)))
-            count += 1
-        if count:
-            raw = self._raw[:count]
-            self._check(raw, batch.sites[first:])
-            batch.alleles[first : first + count].reshape(count, -1, 2)[:] = raw[:, :, :2]
-            batch.phased[first : first + count] = raw[:, :, 2]
-        return count == room
+        """Append records until the batch is full; False once the data are exhausted."""
+        starts = np.empty(len(batch.alleles), np.int64)
+        data = np.frombuffer(self._data, np.uint8)
+        while batch.room:
+            row = len(batch.sites)
+            place = self._position, row, self._header.gt, self._column
+            done = Decoded(*decode_binary(data, *place, batch.alleles, batch.phased, starts))
+            batch.sites.extend(self._site(start) for start in starts[row : done.rows].tolist())
+            self._position = done.position
+            if done.fault:
+                raise self._refusal(done, batch)
+            if batch.room:
+                if not self._advance():
+                    return False
+                data = np.frombuffer(self._data, np.uint8)
+        return True
 
-    def _next(self) -> Any:
-        try:
-            return next(self._records, None)
-        except Exception as error:
-            place = self._place if self._place == self._where else f"{self._place}, next record"
+    def _advance(self) -> bool:
+        """Take the next piece; False if there is none."""
+        rest = self._data[self._position :]
+        piece = next(self._pieces, b"")
+        if rest and not piece:
             raise SpinImputeError(
-                "the file is corrupt", where=place, remedy="copy or write it again; check with bcftools view"
-            ) from error
+                "the last record is cut", where=self._where, remedy="copy or write the file again"
+            )
+        self._data, self._position = rest + piece, 0
+        return bool(piece)
 
-    def _genotypes(self, record: Any) -> NDArray[np.int16]:
-        """Genotypes (S, 3): two allele codes and whether they are phased."""
-        try:
-            genotypes: NDArray[np.int16] = record.genotype.array()
-        except Exception as error:
-            raise SpinImputeError(GENOTYPE_RULE, where=self._place, found="no GT in FORMAT") from error
-        if genotypes.shape[1] == 3:
-            return genotypes
-        if genotypes.shape[1] == 2:
-            self._refuse(genotypes[:, 0] != MISSING, HAPLOID_RULE, "1 allele")
-            return np.array([[MISSING, MISSING, 0]], np.int16)
-        excess = (genotypes[:, 2:-1] != _ABSENT).any(axis=1)
-        self._refuse(excess, DIPLOID_RULE, f"{genotypes.shape[1] - 1} alleles")
-        raise AssertionError("a record of higher ploidy has a sample of that ploidy")
+    def _site(self, start: int) -> Site:
+        chrom, position = struct.unpack_from("<2i", self._data, start)
+        (n_alleles,) = struct.unpack_from("<H", self._data, start + _ALLELES)
+        texts, place = [], start + _ID
+        for _ in range(1 + n_alleles):
+            text, place = self._text(place)
+            texts.append(text)
+        identifier, ref, *alts = texts
+        return Site(self._header.chroms[chrom], position + 1, identifier or ".", ref, tuple(alts))
 
-    def _check(self, raw: NDArray[np.int16], sites: Sequence[Site]) -> None:
-        """Mend lone missing alleles; refuse haploid genotypes and codes beyond the record's alleles."""
-        lowest, highest = raw.min(), raw.max()
-        if lowest == _ABSENT:
-            lone = raw[:, :, 1] == _ABSENT
-            raw[:, :, 1][lone & (raw[:, :, 0] == MISSING)] = MISSING
-        most = np.array([min(len(site.alts), _MOST_ALLELES) for site in sites])
-        # One look at all of a block is much faster than one at each record.
-        if lowest > _ABSENT and highest <= most.min():
-            return
-        codes = raw[:, :, :2]
-        bad = np.flatnonzero((codes.max(axis=(1, 2)) > most) | (codes.min(axis=(1, 2)) == _ABSENT))
-        for row in bad[:1].tolist():
-            self._place = f"{self._where} {sites[row].chrom}:{sites[row].pos}"
-            self._refuse(codes[row, :, 1] == _ABSENT, HAPLOID_RULE, "1 allele")
-            self._refuse(codes[row].max(axis=1) > most[row], RANGE_RULE, str(codes[row].max()))
+    def _text(self, place: int) -> tuple[str, int]:
+        """A string and the place after it."""
+        length = self._data[place] >> 4
+        place += 1
+        if length == _LONG:
+            form = _WIDTHS[self._data[place] & 15]
+            length = int(struct.unpack_from(form, self._data, place + 1)[0])
+            place += 1 + struct.calcsize(form)
+        return self._data[place : place + length].decode("utf-8", "replace"), place + length
 
-    def _refuse(self, fault: NDArray[np.bool_], rule: str, found: str) -> None:
-        """Raise SpinImputeError for the first faulty sample (S,) of the record at hand, if any."""
-        if fault.any():
-            sample = self._samples[int(fault.argmax())]
-            raise SpinImputeError(rule, where=f"{self._place} sample {sample}", found=found)
+    def _refusal(self, done: Decoded, batch: Batch) -> SpinImputeError:
+        if done.fault == MALFORMED:
+            last = f", record after {batch.sites[-1].chrom}:{batch.sites[-1].pos}" if batch.sites else ""
+            return SpinImputeError(
+                "the file is corrupt", where=f"{self._where}{last}", remedy="check it with bcftools view"
+            )
+        site = self._site(done.position + 8)
+        where = f"{self._where} {site.chrom}:{site.pos}"
+        if done.fault == NO_GENOTYPES:
+            return SpinImputeError(GENOTYPE_RULE, where=where, found="no GT in FORMAT")
+        where = f"{where} sample {self._header.header.samples[done.sample]}"
+        return SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
 
 
-def _open(path: Path, where: str, threads: int = 1) -> Any:
-    try:
-        return cyvcf2.VCF(str(path), threads=threads)
-    except Exception as error:
-        raise SpinImputeError(
-            "the header cannot be parsed", where=where, remedy="check the file with bcftools view -h"
-        ) from error
+def _numbered(lines: Sequence[str], pattern: re.Pattern[str], implied: list[str]) -> dict[int, str]:
+    """Header entries by number, which an entry may state (IDX) and otherwise follows from the order."""
+    names: dict[int, str] = dict(enumerate(implied))
+    for line in lines:
+        if (name := pattern.match(line)) and name[1] not in names.values():
+            number = _NUMBER.search(line)
+            names[int(number[1]) if number else len(names)] = name[1]
+    return names

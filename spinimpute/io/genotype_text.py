@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from spinimpute.io.decoded import (
+    COLUMNS,
+    HAPLOID,
+    MALFORMED,
+    MOST_ALLELES,
+    NO_GENOTYPES,
+    OK,
+    OUT_OF_RANGE,
+    POLYPLOID,
+    Decoded,
+    byte,
+)
 
 _TAB, _NEWLINE, _RETURN = 9, 10, 13
 _COMMA, _DOT, _ZERO, _COLON, _G, _T = (ord(char) for char in ",.0:GT")
@@ -15,24 +26,6 @@ _FIXED = 9  # columns before the first sample
 _ALT = 4  # index of the ALT column
 _MISSING = -1
 _NEITHER = -2
-_MOST = 127  # the highest allele code that int8 holds
-
-# Why decoding stopped at a row.
-OK, COLUMNS, NO_GENOTYPES, MALFORMED, HAPLOID, POLYPLOID, OUT_OF_RANGE = range(7)
-
-
-class Decoded(NamedTuple):
-    """Where decoding stopped and why: rows filled in all, lines passed, the next or faulty line's start.
-
-    sample (of the file) and code are those of a faulty genotype.
-    """
-
-    rows: int
-    lines: int
-    position: int
-    fault: int
-    sample: int
-    code: int
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -115,7 +108,7 @@ def _samples(
     if 2 * len(column) == len(alleles) and _plain_samples(text, position, n_alts, alleles):
         phased[:] = True
         return position + 4 * last + 3, OK, 0, 0
-    most = min(n_alts, _MOST)
+    most = min(n_alts, MOST_ALLELES)
     for sample in range(last + 1):
         first, second, bar, position, fault = _genotype(text, position)
         if fault:
@@ -182,6 +175,6 @@ def _allele(text: NDArray[np.uint8], position: int) -> tuple[int, int]:
         return _MISSING, position + 1
     code, begin = 0, position
     while _ZERO <= text[position] <= _ZERO + 9:
-        code = min(10 * code + int(text[position]) - _ZERO, 1 << 20)
+        code = min(10 * code + byte(text, position) - _ZERO, 1 << 20)
         position += 1
     return (code if position > begin else _NEITHER), position

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.integrity import GZIP_MAGIC, is_bgzf
@@ -20,17 +20,30 @@ _GZIP = zlib.MAX_WBITS | 16
 _BLOCK_HEADER = 18  # bytes of a BGZF block up to the end of its size
 
 
-def inflate(path: Path, where: str, threads: int = 2) -> Iterator[bytes]:
+class Offset(NamedTuple):
+    """A place in a BGZF file: where a block begins in the file, and how far into its content to go."""
+
+    block: int
+    within: int
+
+
+_BEGINNING = Offset(0, 0)
+
+
+def inflate(path: Path, where: str, threads: int = 2, offset: Offset = _BEGINNING) -> Iterator[bytes]:
     """Yield the content of a plain, gzip or BGZF file; SpinImputeError if it is cut or corrupt.
 
-    BGZF is decompressed ahead of the reader on that many threads.
+    BGZF may be entered at an offset, and is decompressed ahead of the reader on that many threads.
     """
     try:
         with path.open("rb") as file:
             head = file.read(_BLOCK_HEADER)
             file.seek(0)
             if is_bgzf(head):
-                yield from _inflate_blocks(file, threads)
+                file.seek(offset.block)
+                pieces = _inflate_blocks(file, threads)
+                yield next(pieces, b"")[offset.within :]
+                yield from pieces
             elif head.startswith(GZIP_MAGIC):
                 yield from _inflate_stream(file)
             else:

@@ -13,9 +13,6 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.sites import Sites
 
 MISSING = -1
-HAPLOID_RULE = "haploid genotypes are not supported yet"
-DIPLOID_RULE = "genotypes must be diploid"
-RANGE_RULE = "an allele code must not exceed the number of ALT alleles, or 127"
 GENOTYPE_RULE = "every record needs genotypes"
 _SORT = "sort the file with bcftools sort"
 

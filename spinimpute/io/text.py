@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pysam
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io import genotype_text
-from spinimpute.io.genotype_text import Decoded, decode
-from spinimpute.io.inflate import inflate
-from spinimpute.io.records import (
-    DIPLOID_RULE,
-    GENOTYPE_RULE,
-    HAPLOID_RULE,
-    RANGE_RULE,
-    Batch,
-    Site,
-)
+from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_found, genotype_rule
+from spinimpute.io.genotype_text import decode
+from spinimpute.io.inflate import Offset, inflate
+from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
 
 _FIXED = 9  # columns before the first sample
 _CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
 _LENGTH = re.compile(r"[<,]length=(\d+)")
-_LINES = 1000  # joined at a time when they come through an index
 
 
 @dataclass(frozen=True)
@@ -45,9 +37,9 @@ class Header:
         if not lines or not lines[-1].startswith("#CHROM\t"):
             raise SpinImputeError("the header must end with the line of column names", where=where)
         samples = lines[-1].split("\t")[_FIXED:]
-        for i, name in enumerate(samples):
-            if len(set(samples)) < len(samples) and name in samples[:i]:
-                raise SpinImputeError("sample names must be unique", where=where, found=f"{name} twice")
+        name, times = Counter(samples).most_common(1)[0] if samples else ("", 0)
+        if times > 1:
+            raise SpinImputeError("sample names must be unique", where=where, found=f"{name} {times} times")
         contigs: dict[str, int | None] = {}
         for line in lines:
             if name_match := _CONTIG.match(line):
@@ -70,19 +62,19 @@ def read_header(pieces: Iterator[bytes], where: str) -> tuple[Header, bytes]:
 
 
 class TextSource:
-    """Records of VCF text for some of its samples, from the start or, through an index, from a stretch."""
+    """Records of VCF text for some of its samples, from the start or from an offset."""
 
     def __init__(
-        self, path: Path, where: str, kept: Collection[str], threads: int = 2, stretch: str | None = None
+        self, path: Path, where: str, kept: Collection[str], threads: int = 2, offset: Offset | None = None
     ) -> None:
         self._where = where
         self._pieces = inflate(path, where, threads)
         self._header, self._rest = read_header(self._pieces, where)
-        if stretch is not None:
-            self._pieces, self._rest = _indexed(path, where, stretch), b""
-        self._by_line = stretch is None
+        if offset is not None:
+            self._pieces, self._rest = inflate(path, where, threads, offset), b""
+        self._by_line = offset is None
         self._line = self._header.lines + 1
-        self._column = _columns(self._header.samples, kept)
+        self._column = sample_columns(self._header.samples, kept)
         self._data = b""
         self._text = np.empty(0, np.uint8)
         self._position = 0
@@ -133,18 +125,14 @@ class TextSource:
         fields = self._data[done.position : stop].decode("utf-8", "replace").split("\t")
         where = self._place(done.position, *fields[:2])
         columns = _FIXED + len(self._header.samples)
-        if done.fault == genotype_text.COLUMNS or len(fields) < columns:
+        if done.fault == COLUMNS or len(fields) < columns:
             found = f"{len(fields)} columns, {columns} in the header"
             return SpinImputeError("a row must have as many columns as the header", where=where, found=found)
-        if done.fault == genotype_text.NO_GENOTYPES:
+        if done.fault == NO_GENOTYPES:
             found = f"FORMAT {fields[_FIXED - 1][:40]}"
             return SpinImputeError(GENOTYPE_RULE, where=where, found=found, remedy="GT must come first")
-        rule, found = {
-            genotype_text.HAPLOID: (HAPLOID_RULE, "1 allele"),
-            genotype_text.POLYPLOID: (DIPLOID_RULE, "3 alleles or more"),
-            genotype_text.OUT_OF_RANGE: (RANGE_RULE, str(done.code)),
-        }.get(done.fault, ("a genotype must be two allele codes, as in 0|1", ""))
-        return SpinImputeError(rule, where=f"{where} sample {self._header.samples[done.sample]}", found=found)
+        where = f"{where} sample {self._header.samples[done.sample]}"
+        return SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
 
     def _place(self, start: int, *site: str) -> str:
         """The file, line and site of the line at start, for a message."""
@@ -152,24 +140,7 @@ class TextSource:
         return f"{self._where}{f' line {line}' if self._by_line else ''} {':'.join(site)[:60]}"
 
 
-def _columns(samples: Sequence[str], kept: Collection[str]) -> NDArray[np.int64]:
+def sample_columns(samples: Sequence[str], kept: Collection[str]) -> NDArray[np.int64]:
     """The place of each sample among those kept, -1 for the others."""
     keep = np.array([name in kept for name in samples])
     return np.where(keep, keep.cumsum() - 1, -1)
-
-
-def _indexed(path: Path, where: str, stretch: str) -> Iterator[bytes]:
-    """The lines of an indexed file that overlap a stretch."""
-    try:
-        with pysam.TabixFile(str(path)) as file:
-            lines: list[str] = []
-            for line in file.fetch(region=stretch):
-                lines.append(line)
-                if len(lines) == _LINES:
-                    yield ("\n".join(lines) + "\n").encode()
-                    lines = []
-            yield ("\n".join(lines) + "\n").encode() if lines else b""
-    except OSError as error:
-        raise SpinImputeError(
-            "the file or its index is corrupt", where=where, found=str(error), remedy="index it again"
-        ) from error

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.binary import BinarySource, binary_header
+from spinimpute.io.binary import BinarySource, read_binary_header
+from spinimpute.io.index import find_start, usable_index
 from spinimpute.io.inflate import inflate
 from spinimpute.io.integrity import check_input, is_binary
 from spinimpute.io.records import MISSING, RecordBlock, Source, in_order, refuse
@@ -49,10 +50,14 @@ class VariantFile:
         self._spool = _spooled() if str(path) == _STANDARD_INPUT else None
         self.path = Path(self._spool.name) if self._spool else path
         self.where = f"{role} {path}"
-        check_input(self.path, role)
         self._threads = threads
-        self._binary = is_binary(path)
-        header = self._header()
+        try:
+            check_input(self.path, role)
+            self._binary = is_binary(self.path)
+            header, self._numbered = self._header()
+        except BaseException:
+            self.close()
+            raise
         self.samples = [name for name in header.samples if name not in exclude_samples]
         self.contigs = header.contigs
         if not self.samples:
@@ -65,15 +70,17 @@ class VariantFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of standard input's copy, if there is one; blocks cannot be read after it."""
         if self._spool:
             self._spool.close()
 
     @property
     def indexed(self) -> bool:
         """Whether a region can be read without the rest: an index exists and is not older than the file."""
-        indices = (self.path.with_name(self.path.name + end) for end in (".tbi", ".csi"))
-        changed = [index.stat().st_mtime for index in indices if index.exists()]
-        return bool(changed) and max(changed) >= self.path.stat().st_mtime
+        return usable_index(self.path) is not None
 
     def blocks(self, max_records: int = 1024, region: Region | None = None) -> Iterator[RecordBlock]:
         """Yield blocks of about max_records, which span one chromosome and never part a position.
@@ -81,6 +88,8 @@ class VariantFile:
         SpinImputeError at records out of order, without diploid genotypes, or that cannot be parsed.
         """
         source = self._source(region)
+        if source is None:
+            return
         began = False
         for block in in_order(source, self.where, len(self.samples), max_records):
             self.contigs.setdefault(block.sites.chrom, None)
@@ -94,21 +103,24 @@ class VariantFile:
             elif began:
                 return
 
-    def _header(self) -> Header:
-        if self._binary:
-            return Header.parse(binary_header(self.path, self.where), self.where)
+    def _header(self) -> tuple[Header, list[str]]:
+        """The header and its contigs in the order in which an index numbers them."""
         pieces = inflate(self.path, self.where, 1)
-        return read_header(pieces, self.where)[0]
+        if not self._binary:
+            header = read_header(pieces, self.where)[0]
+            return header, list(header.contigs)
+        found = read_binary_header(pieces, self.where)[0]
+        return found.header, [found.chroms.get(i, "") for i in range(max(found.chroms, default=-1) + 1)]
 
-    def _source(self, region: Region | None) -> Source:
-        kept = set(self.samples)
-        name = resolve_contig(region.chrom, self.contigs) if region else None
-        stretch = None
-        if region is not None and name is not None and self.indexed:
-            # Braces keep htslib from reading a colon in a contig name as a range.
-            stretch = f"{{{name}}}:{region.start or 1}-{region.end or ''}"
+    def _source(self, region: Region | None) -> Source | None:
+        """The records from a region's start on; None if the file has none on its chromosome."""
         source = BinarySource if self._binary else TextSource
-        return source(self.path, self.where, kept, self._threads, stretch)
+        name = resolve_contig(region.chrom, self.contigs) if region else None
+        index = usable_index(self.path)
+        if region is None or name is None or index is None:
+            return source(self.path, self.where, self.samples, self._threads)
+        offset = find_start(index, self._numbered, name, region.start or 1)
+        return source(self.path, self.where, self.samples, self._threads, offset) if offset else None
 
 
 def _spooled() -> IO[bytes]:

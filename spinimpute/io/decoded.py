@@ -1,0 +1,50 @@
+"""What the compiled decoders of genotypes report."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+MOST_ALLELES = 127  # the highest allele code that int8 holds
+
+# Why decoding stopped at a row.
+OK, COLUMNS, NO_GENOTYPES, MALFORMED, HAPLOID, POLYPLOID, OUT_OF_RANGE = range(7)
+
+
+class Decoded(NamedTuple):
+    """Where decoding stopped and why: rows filled in all, lines passed, the start of the next or faulty row.
+
+    sample (of the file) and code are those of a faulty genotype.
+    """
+
+    rows: int
+    lines: int
+    position: int
+    fault: int
+    sample: int
+    code: int
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def byte(data: NDArray[np.uint8], position: int) -> int:
+    """One byte as a signed integer: with unsigned ones, compiled sums would turn into floats."""
+    return int(np.int64(data[position]))
+
+
+def genotype_rule(done: Decoded) -> str:
+    """The rule that a faulty genotype breaks, and what was found."""
+    return {
+        HAPLOID: "haploid genotypes are not supported yet",
+        POLYPLOID: "genotypes must be diploid",
+        OUT_OF_RANGE: f"an allele code must not exceed the number of ALT alleles, or {MOST_ALLELES}",
+    }.get(done.fault, "a genotype must be two allele codes, as in 0|1")
+
+
+def genotype_found(done: Decoded) -> str:
+    """What was found in place of a genotype that holds to the rule."""
+    return {HAPLOID: "1 allele", POLYPLOID: "3 alleles or more", OUT_OF_RANGE: str(done.code)}.get(
+        done.fault, ""
+    )
