@@ -21,7 +21,7 @@ KINDS = ["tbi", "vcf csi", "bcf csi", "bcf csi 11"]
 
 def noise(rng: np.random.Generator) -> list[str]:
     """Genotypes that compress badly, so that the file has many blocks."""
-    return [f"{a}|{b}" for a, b in rng.integers(0, 2, (800, 2)).tolist()]
+    return [f"{a}|{b}" for a, b in rng.integers(0, 2, (1500, 2)).tolist()]
 
 
 def records() -> list[Rec]:
