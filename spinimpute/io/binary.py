@@ -15,13 +15,12 @@ from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_fou
 from spinimpute.io.genotype_binary import decode_binary
 from spinimpute.io.inflate import Offset, inflate
 from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
-from spinimpute.io.text import Header, sample_columns
+from spinimpute.io.text import CONTIG, Header, sample_columns
 
 _MAGIC = 5  # bytes: BCF and the version
 _ALLELES, _ID = 18, 24  # where a record counts its alleles and where its identifier begins
 _LONG = 15  # a length in a descriptor that says that the length follows
 _WIDTHS = {1: "<b", 2: "<h", 3: "<i"}
-_CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
 _KEYED = re.compile(r"##(?:FILTER|INFO|FORMAT)=<ID=([^,>]+)")
 _NUMBER = re.compile(r",IDX=(\d+)>$")
 
@@ -38,7 +37,7 @@ class BinaryHeader:
     def parse(text: str, where: str) -> BinaryHeader:
         """Read the text of a header; SpinImputeError if it is faulty."""
         lines = text.splitlines()
-        chroms = _numbered(lines, _CONTIG, [])
+        chroms = _numbered(lines, CONTIG, [])
         keys = {name: number for number, name in _numbered(lines, _KEYED, ["PASS"]).items()}
         return BinaryHeader(Header.parse(text, where), chroms, keys.get("GT", -1))
 

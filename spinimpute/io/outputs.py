@@ -60,12 +60,30 @@ def publish(partial: Path, path: Path) -> None:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure of the operating system into a SpinImputeError that names the output."""
+    try:
+        yield
+    except OSError as error:
+        raise SpinImputeError(
+            "the output cannot be written",
+            where=f"output {path}",
+            found=error.strerror or str(error),
+            remedy="check the space left on the disk",
+        ) from error
+
+
+@contextmanager
 def atomic_output(path: Path) -> Iterator[Path]:
-    """Yield the partial name to write to; rename it on success, remove it on an exception."""
+    """Yield the partial name to write to; rename it on success, remove it on an exception.
+
+    SpinImputeError if the disk is full or refuses.
+    """
     partial = partial_name(path)
     try:
-        yield partial
-        publish(partial, path)
+        with writing(path):
+            yield partial
+            publish(partial, path)
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

@@ -18,7 +18,7 @@ from spinimpute.io.inflate import Offset, inflate
 from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
 
 _FIXED = 9  # columns before the first sample
-_CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
+CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
 _LENGTH = re.compile(r"[<,]length=(\d+)")
 
 
@@ -42,7 +42,7 @@ class Header:
             raise SpinImputeError("sample names must be unique", where=where, found=f"{name} {times} times")
         contigs: dict[str, int | None] = {}
         for line in lines:
-            if name_match := _CONTIG.match(line):
+            if name_match := CONTIG.match(line):
                 length = _LENGTH.search(line)
                 contigs[name_match[1]] = int(length[1]) if length else None
         return Header(samples, contigs, len(lines))

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinimpute.dosages import DoseSums
+from spinimpute.errors import SpinImputeError
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.rows import ImputedBlock, RowFormat, encode
 from spinimpute.io.vcf import read_panel
@@ -220,6 +221,21 @@ def test_contig_without_length(tmp_path: Path) -> None:
         assert file.header.contigs["20"].length is None
 
 
+@pytest.mark.parametrize("out", ["x.vcf.gz", "x.bcf"])
+def test_chromosomes_that_no_header_declared(tmp_path: Path, out: str) -> None:
+    names = OutputNames.from_out(str(tmp_path / out))
+    with DosageWriter(names, sample_names(3), {"20": 64_444_167}) as writer:
+        writer.write(random_block([1] * 5, chrom="20"))
+        writer.write(random_block([1] * 5, chrom="scaffold_7"))
+    with pysam.VariantFile(str(names.vcf)) as file:
+        assert {name: c.length for name, c in file.header.contigs.items()} == {
+            "20": 64_444_167,
+            "scaffold_7": None,
+        }
+        assert [row.chrom for row in file] == ["20"] * 5 + ["scaffold_7"] * 5
+    assert set(tmp_path.iterdir()) == {names.vcf, names.index}
+
+
 def test_several_blocks_and_chromosomes(tmp_path: Path) -> None:
     blocks = [
         random_block([1] * 5, chrom="20"),
@@ -283,6 +299,22 @@ class TestAtomic:
             fail()
         assert list(tmp_path.iterdir()) == []
 
+    def test_full_disk(self, tmp_path: Path, out: str) -> None:
+        names = OutputNames.from_out(str(tmp_path / out))
+
+        def fail() -> None:
+            with DosageWriter(names, sample_names(3), CONTIGS) as writer:
+                writer.write(random_block([1] * 50))
+                assert writer._file is not None
+                writer._file._file.close()
+                writer._file._file = Path("/dev/full").open("wb")  # noqa: SIM115
+
+        if not Path("/dev/full").exists():
+            pytest.skip("no /dev/full here")
+        with pytest.raises(SpinImputeError, match="found No space left on device"):
+            fail()
+        assert list(tmp_path.iterdir()) == []
+
     def test_failure_of_the_index_leaves_nothing(
         self, tmp_path: Path, out: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -291,6 +323,6 @@ class TestAtomic:
 
         monkeypatch.setattr(pysam, "tabix_index", refuse)
         monkeypatch.setattr(pysam.bcftools, "index", refuse)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(SpinImputeError, match=r"output .*: the output cannot be written; found No space"):
             write(tmp_path, out)
         assert list(tmp_path.iterdir()) == []
