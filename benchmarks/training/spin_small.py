@@ -2,9 +2,9 @@
 
 usage: python benchmarks/training/spin_small.py DATA OUT [further options of `spinimpute train`]
 
-DATA holds train/ (kgp3_*.b37.bcf, nygc_*.b38.bcf) and maps/ (chrN.BUILD*.gmap.gz), as data/README.md describes them.
-The command that it runs is printed first. Children of other members are left out of the nygc regions: only people who
-are in the kgp3 files too are used.
+DATA holds train/ (kgp3_*.b37.bcf, nygc_*.b38.bcf) and maps/ (chrN.BUILD*.gmap.gz), as data/README.md
+describes them. The command that it runs is printed first. Children of other members are left out of the nygc
+regions: only people who are in the kgp3 files too are used.
 """
 
 from __future__ import annotations

@@ -95,9 +95,9 @@ def validate(network: Spin, batches: Sequence[Batch], device: torch.device) -> t
 def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
     """Train a model and leave it in config.out; goes on from a checkpoint that lies there.
 
-    Kept are the averaged weights of the validation with the least loss; when training starts from a model, that
-    model is the first to be validated, so fine-tuning helps or does nothing. Raises SpinImputeError for panels that
-    cannot be read or are too small.
+    Kept are the averaged weights of the validation with the least loss; when training starts from a model,
+    that model is the first to be validated, so fine-tuning helps or does nothing. Raises SpinImputeError for
+    panels that cannot be read or are too small.
     """
     began = time.monotonic()
     if config.nthreads:

@@ -21,8 +21,8 @@ _NUMBERS = ("step", "best_step", "loss", "r2")
 
 @dataclass
 class TrainingState:
-    """A run at some step; averaged is the exponential average of the network's weights, best the average with the
-    least validation loss so far: loss (nats), r2 and best_step are its.
+    """A run at some step; averaged is the exponential average of the network's weights, best the average with
+    the least validation loss so far: loss (nats), r2 and best_step are its.
     """
 
     network: Spin
