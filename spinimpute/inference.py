@@ -21,6 +21,8 @@ from spinimpute.windows import Window
 
 # Typed gaps from one anchor to the next; blending between anchors makes more needless (design section 2).
 STRIDE = 4
+# Anchors beyond the core whose contexts join the Li-Stephens chain; its memory fades over a few.
+CHAIN_ANCHORS = 8
 # Context haplotypes at all anchors of a batch: bounds memory and keeps a batch in cache.
 BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 20}
 # Probability of an allele that nobody in the context carries.
@@ -45,7 +47,7 @@ class Engine:
         if len(window.flanked.cm) == 0:
             dose[:] = 1 / (1 + np.exp(-window.core.log_odds))
             return _finish(window, dose)
-        anchors = choose_anchors(window, len(self.network.layers))
+        anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
         segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)

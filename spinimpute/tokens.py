@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spinimpute.li_stephens import POPULATION_SIZES, posteriors
 from spinimpute.mismatches import count_mismatches, mismatch_left, mismatch_right
 from spinimpute.retrieval import Anchors, Context, TypedWindow
 
@@ -21,7 +22,8 @@ SITES_PER_SIDE = 16
 # Distances from the anchor within which mismatches are counted, in cM.
 COUNT_CM = np.array([0.03, 0.1, 0.3, 1.0])
 N_RUN = 14
-N_MEASURES = N_RUN + 2 * len(COUNT_CM)
+N_COUNT = 2 * len(COUNT_CM)
+N_MEASURES = N_RUN + N_COUNT + len(POPULATION_SIZES)
 N_SITE_FEATURES = 4
 
 
@@ -31,10 +33,10 @@ class Tokens:
 
     measures (T, A, K, N_MEASURES) float32: columns 0-3 cM, 4-7 typed variants and 8-11 surprise (nats) of the
     runs to the first mismatch left and right, to the second left and right; 12, 13 cM of the whole and of the
-    shorter first run; then mismatches within COUNT_CM, left and right of each. match (T, A, K, 2
-    SITES_PER_SIDE) int8, 1 match, -1 mismatch, 0 unknown; sites (T, A, 2 SITES_PER_SIDE, N_SITE_FEATURES)
-    float32, the typed variants behind the match bits: log cM from the anchor, surprise, side, known; task (A,
-    2) float32 as `task_features`.
+    shorter first run; then mismatches within COUNT_CM, left and right of each; then Li-Stephens posteriors.
+    match (T, A, K, 2 SITES_PER_SIDE) int8, 1 match, -1 mismatch, 0 unknown; sites (T, A, 2 SITES_PER_SIDE,
+    N_SITE_FEATURES) float32, the typed variants behind the match bits: log cM from the anchor, surprise,
+    side, known; task (A, 2) float32 as `task_features`.
     """
 
     measures: NDArray[np.float32]
@@ -150,7 +152,7 @@ def _describe(
 ) -> None:
     n_target, n_anchors, n_context = haplotype.shape
     n_sites = match.shape[3]
-    n_run = measures.shape[3] - 2 * bounds.shape[2]
+    n_run, n_count = 14, 2 * bounds.shape[2]
     for t in range(n_target):
         mine, seen = target[t], observed[t]
         for a in range(n_anchors):
@@ -159,7 +161,7 @@ def _describe(
             for k in range(n_context):
                 row, out = panel[haplotype[t, a, k]], measures[t, a, k]
                 _measure_runs(row, mine, seen, cm, surprise[t], gap[a], at[a], low[a], high[a], out[:n_run])
-                _count_rings(row, mine, seen, gap[a], bounds[a], out[n_run:])
+                _count_rings(row, mine, seen, gap[a], bounds[a], out[n_run : n_run + n_count])
                 differs = _half_word(row, gap[a] - n_sites // 2) ^ expected
                 for s in range(n_sites):
                     sign = 1 - 2 * np.int8((differs >> np.uint64(s)) & np.uint64(1))
@@ -206,4 +208,5 @@ def describe(window: TypedWindow, anchors: Anchors, context: Context, targets: s
         anchors.gap, anchors.cm, anchors.low, anchors.high, bounds,
         context.haplotype, measures, match, sites,
     )  # fmt: skip
+    posteriors(window, anchors, context, targets, measures[..., N_RUN + N_COUNT :])
     return Tokens(measures, match, sites, task_features(window, anchors))

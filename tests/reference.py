@@ -66,7 +66,7 @@ def _norm(layer: torch.nn.LayerNorm, x: list[float]) -> list[float]:
 
 def _attributes(spin: Spin, measures: list[list[float]]) -> list[list[float]]:
     runs, counts = spin.config.runs, spin.config.counts
-    floor = [0.002] * 4 + [1.0] * (runs - 6) + [0.002] * 2 + [1.0] * counts
+    floor = [0.002] * 4 + [1.0] * (runs - 6) + [0.002] * 2 + [1.0] * counts + [1e-3] * spin.config.posteriors
     logs = [[math.log(v + f) for v, f in zip(row, floor, strict=True)] for row in measures]
     columns = list(zip(*logs, strict=True))
     best = [min(c) if runs <= d < runs + counts else max(c) for d, c in enumerate(columns)]

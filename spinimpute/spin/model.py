@@ -17,6 +17,7 @@ from spinimpute.spin.blocks import ABLA, XABA, XABD, AnchorChain
 # Copied frequencies are kept this far from 0 and 1, so that their logits stay finite.
 MARGIN = 1e-5
 FLOOR_CM = 0.002
+FLOOR_POSTERIOR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class SpinConfig:
     context: int = 64
     runs: int = 14
     counts: int = 8
+    posteriors: int = 2
     task_features: int = 2
     site_features: int = 4
     query_features: int = 4
@@ -50,10 +52,10 @@ class Attributes(nn.Module):
         super().__init__()
         # Runs in cM are the first four and the last two; variants, surprise and counts are logged as 1 + x.
         runs = [FLOOR_CM] * 4 + [1.0] * (config.runs - 6) + [FLOOR_CM] * 2
-        offset = torch.tensor(runs + [1.0] * config.counts)
+        offset = torch.tensor(runs + [1.0] * config.counts + [FLOOR_POSTERIOR] * config.posteriors)
         self.register_buffer("offset", offset, persistent=False)
-        # The best run is the largest, the best count the smallest.
-        sign = torch.tensor([1.0] * config.runs + [-1.0] * config.counts)
+        # The best run or posterior is the largest, the best count the smallest.
+        sign = torch.tensor([1.0] * config.runs + [-1.0] * config.counts + [1.0] * config.posteriors)
         self.register_buffer("sign", sign, persistent=False)
 
     def forward(self, measures: Tensor) -> Tensor:
@@ -118,7 +120,7 @@ class Spin(nn.Module):
         self.config = config
         self.xaba = XABA(config.site_features, config.latents)
         self.attributes = Attributes(config)
-        measures = config.runs + config.counts
+        measures = config.runs + config.counts + config.posteriors
         self.embed = nn.Linear(2 * measures + config.latents, config.width)
         self.task = nn.Linear(config.task_features, config.width, bias=False)
         self.latent = nn.Linear(config.width, config.width)

@@ -20,9 +20,10 @@ CONFIG = SpinConfig(
     context=5,
     runs=7,
     counts=2,
+    posteriors=1,
 )
 B, A, K, S, Q = 2, 3, 5, 4, 3
-N_MEASURES = CONFIG.runs + CONFIG.counts
+N_MEASURES = CONFIG.runs + CONFIG.counts + CONFIG.posteriors
 
 
 @pytest.fixture
