@@ -99,19 +99,20 @@ def _accumulate(
     context: NDArray[np.int32],
     weights: NDArray[np.float32],
     share: NDArray[np.float32],
+    is_left: bool,
     start: int,
     stop: int,
     row_of: NDArray[np.int32],
     frequency: NDArray[np.float32],
 ) -> None:
-    """Add each carrier's weights (K, H) times share (slots of the segment,) to the rows of its slots."""
+    """Add each carrier's weights (K, H), times its anchor's share of the row, to the rows of its slots."""
     for k in range(context.shape[0]):
         for w in range(start >> 6, ((stop - 1) >> 6) + 1):
             word = _masked(words[context[k], w], w, start, stop)
             while word != 0:
-                at = (w << 6) + trailing_zeros(word) - start
+                row = row_of[(w << 6) + trailing_zeros(word) - start]
                 word &= word - np.uint64(1)
-                row, part = row_of[at], share[at]
+                part = np.float32(1) - share[row] if is_left else share[row]
                 for h in range(weights.shape[1]):
                     frequency[row, h] += part * weights[k, h]
 
@@ -136,6 +137,36 @@ def _count(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _open_rows(
+    carried: NDArray[np.uint64],
+    low: int,
+    high: int,
+    row: int,
+    cm: NDArray[np.float64],
+    left_cm: float,
+    right_cm: float,
+    row_of: NDArray[np.int32],
+    share: NDArray[np.float32],
+    slot: NDArray[np.int32],
+    near: NDArray[np.float32],
+) -> int:
+    """Give the carried slots of a segment [low, high) rows from `row` on, with the right anchor's share;
+    return the next free row.
+    """
+    span = right_cm - left_cm
+    for w in range(low >> 6, ((high - 1) >> 6) + 1):
+        word = carried[w - (low >> 6)]
+        while word != 0:
+            s = (w << 6) + trailing_zeros(word)
+            word &= word - np.uint64(1)
+            row_of[s - low], slot[row] = row, s
+            share[row] = (cm[s] - left_cm) / span if span > 0 else 0.5
+            near[row] = min(abs(cm[s] - left_cm), abs(right_cm - cm[s]))
+            row += 1
+    return row
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy(
     words: NDArray[np.uint64],
     context: NDArray[np.int32],
@@ -155,43 +186,31 @@ def _copy(
     spread: NDArray[np.float32],
     query: NDArray[np.float32],
 ) -> None:
-    n_heads = weights.shape[3]
-    longest = 0
-    for j in range(left.shape[0]):
-        longest = max(longest, start[j + 1] - start[j])
-    row_of = np.empty(longest, np.int32)
-    share = np.empty(longest, np.float32)
-    rest = np.empty(longest, np.float32)
+    row_of = np.empty(np.diff(start).max(), np.int32)
+    share = np.empty(slot.shape[0], np.float32)
+    near = np.empty(slot.shape[0], np.float32)
     pair = np.empty((2, context.shape[2]), np.int32)
-    n = 0
+    frequency[:] = 0
+    row = 0
     for t in range(context.shape[0]):
         for j in range(left.shape[0]):
-            low, high = start[j], start[j + 1]
+            low, high, a, b = start[j], start[j + 1], left[j], right[j]
             if high == low:
                 continue
-            a, b = left[j], right[j]
             pair[0], pair[1] = context[t, a], context[t, b]
             _carried(words, pair, low, high, scratch)
-            span = anchor_cm[b] - anchor_cm[a]
-            for w in range(low >> 6, ((high - 1) >> 6) + 1):
-                word = scratch[w - (low >> 6)]
-                while word != 0:
-                    s = (w << 6) + trailing_zeros(word)
-                    word &= word - np.uint64(1)
-                    part = np.float32((cm[s] - anchor_cm[a]) / span) if span > 0 else np.float32(0.5)
-                    near = min(abs(cm[s] - anchor_cm[a]), abs(anchor_cm[b] - cm[s]))
-                    row_of[s - low], share[s - low], rest[s - low] = n, part, np.float32(1) - part
-                    target[n], slot[n] = t, s
-                    query[n, 0] = log_odds[s]
-                    query[n, 1] = np.log(near + FLOOR_CM)
-                    for i in range(2):
-                        query[n, 2 + i] = task[a, i] + part * (task[b, i] - task[a, i])
-                    for h in range(n_heads):
-                        spread[n, h] = entropy[t, a, h] + part * (entropy[t, b, h] - entropy[t, a, h])
-                        frequency[n, h] = 0
-                    n += 1
-            _accumulate(words, context[t, a], weights[t, a], rest, low, high, row_of, frequency)
-            _accumulate(words, context[t, b], weights[t, b], share, low, high, row_of, frequency)
+            first = row
+            row = _open_rows(
+                scratch, low, high, row, cm, anchor_cm[a], anchor_cm[b], row_of, share, slot, near
+            )
+            for r in range(first, row):
+                target[r] = t
+                query[r, 0] = log_odds[slot[r]]
+                query[r, 1] = np.log(near[r] + FLOOR_CM)
+                query[r, 2:] = task[a] + share[r] * (task[b] - task[a])
+                spread[r] = entropy[t, a] + share[r] * (entropy[t, b] - entropy[t, a])
+            _accumulate(words, context[t, a], weights[t, a], share, True, low, high, row_of, frequency)
+            _accumulate(words, context[t, b], weights[t, b], share, False, low, high, row_of, frequency)
 
 
 def copy_alleles(
