@@ -71,7 +71,11 @@ class Engine:
         weights = self._weigh(window, anchors, context, targets)
         spread = entropy(weights)
         queries = copy_alleles(
-            window.core.words, segments, context.haplotype, weights.cpu().numpy(), spread.cpu().numpy()
+            window.core.words,
+            segments,
+            context.haplotype,
+            weights.contiguous().cpu().numpy(),
+            spread.cpu().numpy(),
         )
         features = (self._tensor(part) for part in (queries.frequency, queries.entropy, queries.query))
         probability = torch.sigmoid(self.network.calibration(*features))

@@ -62,8 +62,8 @@ class XABD(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Map (B, A, K, E) to (B, A, K, E) in time linear in K."""
-        attention = functional.softmax(self.score(latent), dim=-2)  # (B, A, K, I)
-        points = attention.transpose(-1, -2) @ latent  # (B, A, I, E)
+        scores = self.score(latent).transpose(-1, -2).contiguous()  # (B, A, I, K)
+        points = functional.softmax(scores, dim=-1) @ latent  # (B, A, I, E)
         told: Tensor = self.back(points.flatten(-2))
         return latent + told.unsqueeze(-2)
 
@@ -81,19 +81,23 @@ class AnchorChain(nn.Module):
         self.absent = nn.Parameter(torch.zeros(2, message))
         self.hear = nn.Linear(2 * message, width)
 
-    def forward(self, latent: Tensor, previous: Tensor, following: Tensor) -> Tensor:
-        """Map (B, A, K, E) to (B, A, K, E); previous and following (B, A, K) give each haplotype's place in
-        the context of the neighbouring anchor, -1 where it has none.
-        """
-        told = self.tell(latent)
-        before = _fetch(torch.roll(told, 1, dims=1), previous, self.absent[0])
-        after = _fetch(torch.roll(told, -1, dims=1), following, self.absent[1])
-        heard: Tensor = self.hear(torch.cat([before, after], dim=-1))
+    def forward(self, latent: Tensor, neighbours: Tensor) -> Tensor:
+        """Map (B, A, K, E) to (B, A, K, E), with neighbours (B, A, K, 2) from `find_neighbours`."""
+        told = torch.cat([self.tell(latent).flatten(0, 2), self.absent])
+        received = told.index_select(0, neighbours.flatten()).view(*latent.shape[:3], -1)
+        heard: Tensor = self.hear(received)
         return latent + heard
 
 
-def _fetch(told: Tensor, place: Tensor, absent: Tensor) -> Tensor:
-    """Pick told (B, A, K, message) at place (B, A, K), or absent (message,) where place is -1."""
-    index = place.long().unsqueeze(-1)
-    found = torch.gather(told, 2, index.clamp(min=0).expand(-1, -1, -1, told.shape[-1]))
-    return torch.where(index >= 0, found, absent)
+def find_neighbours(previous: Tensor, following: Tensor) -> Tensor:
+    """Return (B, A, K, 2), the row of each haplotype at the anchor before and after among all B A K rows.
+
+    previous and following (B, A, K) give its place in the neighbouring context, -1 where it has none: those
+    get the rows B A K and B A K + 1.
+    """
+    n_targets, n_anchors, n_context = previous.shape
+    n = previous.numel()
+    first = torch.arange(0, n, n_context, device=previous.device).view(n_targets, n_anchors, 1)
+    before = torch.where(previous >= 0, first - n_context + previous, n)
+    after = torch.where(following >= 0, first + n_context + following, n + 1)
+    return torch.stack([before, after], dim=-1)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spinimpute.spin.blocks import ABLA, XABA, XABD, AnchorChain
+from spinimpute.spin.blocks import ABLA, XABA, XABD, AnchorChain, find_neighbours
 
 # Copied frequencies are kept this far from 0 and 1, so that their logits stay finite.
 MARGIN = 1e-5
@@ -41,9 +41,7 @@ class SpinConfig:
 
 
 class Attributes(nn.Module):
-    """Measures of context haplotypes as the network likes them: logarithms, and how far from the context's
-    best.
-    """
+    """Measures of context haplotypes as the network sees them: logarithms, and how far from the context's best."""
 
     offset: Tensor
     sign: Tensor
@@ -58,11 +56,16 @@ class Attributes(nn.Module):
         sign = torch.tensor([1.0] * config.runs + [-1.0] * config.counts + [1.0] * config.posteriors)
         self.register_buffer("sign", sign, persistent=False)
 
-    def forward(self, measures: Tensor) -> Tensor:
-        """Map measures (B, A, K, D) >= 0 to (B, A, K, 2 D)."""
+    def forward(self, measures: Tensor, embed: Tensor) -> Tensor:
+        """Embed logs and logs minus the context's best: measures (B, A, K, D) >= 0 and weights embed (E, 2 D) to
+        (B, A, K, E).
+
+        The difference is linear, so the best is embedded once for the whole context instead of per haplotype.
+        """
         logs = torch.log(measures + self.offset)
         best = (logs * self.sign).amax(dim=-2, keepdim=True) * self.sign
-        return torch.cat([logs, logs - best], dim=-1)
+        absolute, relative = embed.tensor_split(2, dim=1)
+        return functional.linear(logs, absolute + relative) - functional.linear(best, relative)
 
 
 class Layer(nn.Module):
@@ -74,9 +77,9 @@ class Layer(nn.Module):
         self.chain = AnchorChain(config.width, config.message)
         self.abla = ABLA(config.width)
 
-    def forward(self, latent: Tensor, previous: Tensor, following: Tensor) -> Tensor:
-        """Map (B, A, K, E) to (B, A, K, E)."""
-        mixed: Tensor = self.abla(self.chain(self.xabd(latent), previous, following))
+    def forward(self, latent: Tensor, neighbours: Tensor) -> Tensor:
+        """Map (B, A, K, E) to (B, A, K, E), with neighbours (B, A, K, 2) from `find_neighbours`."""
+        mixed: Tensor = self.abla(self.chain(self.xabd(latent), neighbours))
         return mixed
 
 
@@ -143,12 +146,16 @@ class Spin(nn.Module):
         measures (B, A, K, D), match (B, A, K, S), sites (B, A, S, C) and task (B, A, 2) as `tokens.Tokens`;
         previous and following (B, A, K) as `retrieval.Context`.
         """
-        attributes = torch.cat([self.attributes(measures), self.xaba(match, sites)], dim=-1)
-        embedded = self.embed(attributes) + self.task(task).unsqueeze(-2)
-        latent = self.latent(functional.silu(embedded))
+        n_latents = self.config.latents
+        attributes = self.attributes(measures, self.embed.weight[:, :-n_latents])
+        matches = functional.linear(self.xaba(match, sites), self.embed.weight[:, -n_latents:])
+        about = self.task(task) + self.embed.bias  # (B, A, E)
+        latent = self.latent(functional.silu(attributes + matches + about.unsqueeze(-2)))
+        neighbours = find_neighbours(previous, following)
         for layer in self.layers:
-            latent = layer(latent, previous, following)
-        return functional.softmax(self.copy(self.norm(latent)), dim=-2)
+            latent = layer(latent, neighbours)
+        scores = self.copy(self.norm(latent)).transpose(-1, -2).contiguous()  # (B, A, H, K)
+        return functional.softmax(scores, dim=-1).transpose(-1, -2)
 
     def query_logits(
         self, weights: Tensor, left: Tensor, right: Tensor, share: Tensor, query: Tensor
