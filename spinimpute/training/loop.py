@@ -30,8 +30,9 @@ STRETCH = 8
 QUERIES = 24
 POOL_SIZE = 24
 STEPS_PER_DRAW = 16
-VALIDATION_DRAWS = 12
-VALIDATION_BATCHES = 16
+# Held-out tasks, and stretches of each: tasks differ more than stretches do.
+VALIDATION_DRAWS = 40
+VALIDATION_STRETCHES = 32
 
 
 class TrainListener(Protocol):
@@ -69,11 +70,13 @@ def batch_loss(network: Spin, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def _validation_batches(sources: Sequence[Source], context: int) -> list[Batch]:
-    """Return the same held-out batches for every run, whatever its seed."""
-    with DrawPool(sources, np.ones(len(sources)), context, seed=0, size=VALIDATION_DRAWS) as pool:
-        draws = pool.at(0)
+    """Return the same held-out batches for every run, whatever its seed: one for each of many tasks."""
     rng = np.random.default_rng(0)
-    return [sample_batch(draws, rng, 64, STRETCH, QUERIES) for _ in range(VALIDATION_BATCHES)]
+    with DrawPool(sources, np.ones(len(sources)), context, seed=0, size=1) as pool:
+        return [
+            sample_batch(pool.at(index), rng, VALIDATION_STRETCHES, STRETCH, QUERIES)
+            for index in range(VALIDATION_DRAWS)
+        ]
 
 
 @torch.inference_mode()
