@@ -41,7 +41,9 @@ class SpinConfig:
 
 
 class Attributes(nn.Module):
-    """Measures of context haplotypes as the network sees them: logarithms, and how far from the context's best."""
+    """Measures of context haplotypes as the network sees them: logarithms, and how far from the context's
+    best.
+    """
 
     offset: Tensor
     sign: Tensor
@@ -57,8 +59,8 @@ class Attributes(nn.Module):
         self.register_buffer("sign", sign, persistent=False)
 
     def forward(self, measures: Tensor, embed: Tensor) -> Tensor:
-        """Embed logs and logs minus the context's best: measures (B, A, K, D) >= 0 and weights embed (E, 2 D) to
-        (B, A, K, E).
+        """Embed logs and logs minus the context's best: measures (B, A, K, D) >= 0 and weights embed (E, 2 D)
+        to (B, A, K, E).
 
         The difference is linear, so the best is embedded once for the whole context instead of per haplotype.
         """
