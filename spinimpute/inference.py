@@ -24,7 +24,7 @@ STRIDE = 4
 # Anchors beyond the core whose contexts join the Li-Stephens chain; its memory fades over a few.
 CHAIN_ANCHORS = 8
 # Context haplotypes at all anchors of a batch: bounds memory and keeps a batch in cache.
-BATCH_TOKENS = {"cpu": 1 << 16, "cuda": 1 << 20}
+BATCH_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 20}
 # Probability of an allele that nobody in the context carries.
 ABSENT = 1e-4
 
