@@ -1,9 +1,8 @@
-"""What a training run must remember to go on: network, average, best so far, optimiser, schedule, step."""
+"""What a training run must remember to go on: network, average, optimiser, schedule, step."""
 
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,25 +14,18 @@ from spinimpute.spin.model import Spin, SpinConfig
 
 CHECKPOINT = "checkpoint.pt"
 AVERAGING = 0.998
-_PARTS = ("network", "averaged", "best", "optimiser", "schedule")
-_NUMBERS = ("step", "best_step", "loss", "r2")
+_PARTS = ("network", "averaged", "optimiser", "schedule")
 
 
 @dataclass
 class TrainingState:
-    """A run at some step; averaged is the exponential average of the network's weights, best the average with
-    the least validation loss so far: loss (nats), r2 and best_step are its.
-    """
+    """A run at some step; averaged is the exponential average of the network's weights."""
 
     network: Spin
     averaged: Spin
-    best: Spin
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     step: int = 0
-    best_step: int = 0
-    loss: float = math.inf
-    r2: float = 0.0
 
     @staticmethod
     def start(config: TrainConfig, device: torch.device) -> TrainingState:
@@ -45,7 +37,7 @@ class TrainingState:
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, max_lr=config.learning_rate, total_steps=config.steps + 1, pct_start=0.1
         )
-        return TrainingState(network, copy.deepcopy(network), copy.deepcopy(network), optimiser, schedule)
+        return TrainingState(network, copy.deepcopy(network), optimiser, schedule)
 
     def descend(self, loss: torch.Tensor) -> float:
         """Take one optimiser step down the loss and return the loss."""
@@ -61,17 +53,11 @@ class TrainingState:
                 mean.lerp_(new, 1 - decay)
         return float(loss.detach())
 
-    def judge(self, loss: float, r2: float) -> None:
-        """Keep the averaged weights if their validation loss is the least so far."""
-        if loss < self.loss:
-            self.best.load_state_dict(self.averaged.state_dict())
-            self.best_step, self.loss, self.r2 = self.step, loss, r2
-
     def save(self, directory: Path) -> None:
         """Write a checkpoint under a temporary name, then rename it."""
         partial = directory / f"{CHECKPOINT}.partial"
         parts = {name: getattr(self, name).state_dict() for name in _PARTS}
-        torch.save(parts | {name: getattr(self, name) for name in _NUMBERS}, partial)
+        torch.save({**parts, "step": self.step}, partial)
         partial.replace(directory / CHECKPOINT)
 
     def restore(self, directory: Path) -> bool:
@@ -82,8 +68,7 @@ class TrainingState:
         saved = torch.load(path, weights_only=True)
         for name in _PARTS:
             getattr(self, name).load_state_dict(saved[name])
-        for name in _NUMBERS:
-            setattr(self, name, saved[name])
+        self.step = saved["step"]
         return True
 
 

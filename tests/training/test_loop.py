@@ -68,7 +68,7 @@ def test_training_learns_and_leaves_a_model(panel: Path, tmp_path: Path) -> None
     first, last = ears.validations[0], ears.validations[-1]
     assert last[1] < 0.9 * first[1]
     assert last[2] > first[2]
-    assert summary.loss == min(loss for _, loss, _ in ears.validations)
+    assert summary.loss == pytest.approx(last[1])
     loaded = load_model(str(tmp_path / "model"))
     assert loaded.network.config.width == 16
     names = {path.name for path in (tmp_path / "model").iterdir()}
@@ -102,15 +102,15 @@ def test_a_resumed_run_takes_the_same_path(
 
 @pytest.mark.usefixtures("small")
 def test_fine_tuning_helps_or_does_nothing(panel: Path, tmp_path: Path) -> None:
-    _run(_config(panel, tmp_path / "first", 12))
+    first, _ = _run(_config(panel, tmp_path / "first", 12))
     start = load_model(str(tmp_path / "first"))
     init = str(tmp_path / "first")
     spoilt = replace(_config(panel, tmp_path / "spoilt", 4), init=init, learning_rate=3.0)
     _, ears = _run(spoilt)
-    assert ears.validations[0][0] == 0
+    assert "the initial model is kept: training did not improve it" in ears.lines
     assert load_model(str(tmp_path / "spoilt")).digest == start.digest
-    summary, ears = _run(replace(_config(panel, tmp_path / "tuned", 24), init=init))
-    assert summary.loss < ears.validations[0][1]
+    summary, _ = _run(replace(_config(panel, tmp_path / "tuned", 24), init=init))
+    assert summary.loss < first.loss
     assert load_model(str(tmp_path / "tuned")).digest != start.digest
 
 
