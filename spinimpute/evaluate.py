@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spinimpute.errors import SpinImputeError
 
 MAF_EDGES = (0.0, 0.002, 0.005, 0.01, 0.05, 0.5)
+ESTIMATES = ("DR2", "R2")  # INFO fields: Beagle's and ours, Minimac's
 
 Key = tuple[str, int, str, str]
 
@@ -31,6 +32,15 @@ class Truth:
         """(V,) the index of each site's panel MAF among MAF_EDGES; -1 where the panel has one allele only."""
         maf = np.minimum(self.frequency, 1 - self.frequency)
         return np.searchsorted(MAF_EDGES, maf, side="left") - 1
+
+
+@dataclass(frozen=True)
+class Imputed:
+    """What a file says of the sites of a truth: dosages (V, S), and r2 (V,) as its INFO estimates it."""
+
+    dosages: NDArray[np.float32]
+    estimated_r2: NDArray[np.float64]  # nan where the file has none
+    missing: int  # sites that the file lacks
 
 
 @dataclass(frozen=True)
@@ -64,24 +74,34 @@ def read_truth(truth: Path, panel: Path, target: Path) -> Truth:
     )
 
 
-def score(truth: Truth, imputed: Path) -> Accuracy:
-    """Score the DS field of a file; SpinImputeError if it lacks DS or one of the samples."""
+def read_imputed(truth: Truth, imputed: Path) -> Imputed:
+    """Read the DS field of a file; SpinImputeError if it lacks DS or one of the samples."""
     dosages = np.repeat((2 * truth.frequency).astype(np.float32)[:, None], len(truth.samples), axis=1)
+    estimated = np.full(len(truth.keys), np.nan)
     rows = {key: row for row, key in enumerate(truth.keys)}
     columns = _columns(imputed, truth.samples)
-    found = 0
     for key, record in _biallelic(imputed):
         row = rows.pop(key, None)
         if row is not None:
             dosages[row] = _dosage(record, imputed)[columns]
-            found += 1
+            estimated[row] = next((record.INFO[name] for name in ESTIMATES if name in record.INFO), np.nan)
+    return Imputed(dosages, estimated, missing=len(rows))
+
+
+def score(truth: Truth, imputed: Path) -> Accuracy:
+    """Score the DS field of a file; SpinImputeError as read_imputed."""
+    return accuracy(truth, read_imputed(truth, imputed))
+
+
+def accuracy(truth: Truth, imputed: Imputed) -> Accuracy:
+    """Compare dosages with the truth."""
     bins = truth.bins
     members = [bins == i for i in range(len(MAF_EDGES) - 1)]
     return Accuracy(
-        by_maf=tuple(squared_correlation(dosages[member], truth.counts[member]) for member in members),
+        by_maf=tuple(squared_correlation(imputed.dosages[m], truth.counts[m]) for m in members),
         sites=tuple(int(member.sum()) for member in members),
-        overall=squared_correlation(dosages, truth.counts),
-        missing=len(truth.keys) - found,
+        overall=squared_correlation(imputed.dosages, truth.counts),
+        missing=imputed.missing,
     )
 
 

@@ -26,6 +26,7 @@ class DatasetSpec:
     chromosomes: tuple[str, ...] = ("1",)
     typed_spacing: int = 3_500  # mean bp between typed sites
     missing: float = 0.005  # share of typed genotypes
+    target_population: str | None = None  # of the region's model; None takes targets from all
 
     def __post_init__(self) -> None:
         if self.targets < 1 or not self.chromosomes or self.typed_spacing < 1:
@@ -51,7 +52,7 @@ def write_dataset(folder: Path, spec: DatasetSpec, seed: int) -> DatasetFiles:
     rng = np.random.default_rng(seed)
     everyone = RegionSpec(**{**vars(spec.region), "people": spec.region.people + spec.targets})
     regions = [simulate_region(everyone, int(rng.integers(2**31))) for _ in spec.chromosomes]
-    chosen = np.sort(rng.choice(everyone.people, spec.targets, replace=False))
+    chosen = np.sort(rng.choice(_eligible(spec, regions[0]), spec.targets, replace=False))
     is_target = np.isin(np.arange(everyone.people), chosen)
     files = DatasetFiles(
         *(folder / name for name in ("panel.vcf.gz", "target.vcf.gz", "truth.vcf.gz", "plink.map"))
@@ -75,6 +76,20 @@ def write_dataset(folder: Path, spec: DatasetSpec, seed: int) -> DatasetFiles:
     for path in (files.panel, files.target, files.truth):
         pysam.tabix_index(str(path), preset="vcf", force=True)
     return files
+
+
+def _eligible(spec: DatasetSpec, region: SimulatedRegion) -> NDArray[np.int64]:
+    """Which people may be targets."""
+    wanted = spec.target_population
+    eligible = np.array([i for i, name in enumerate(region.population) if wanted in {None, name}], np.int64)
+    if len(eligible) < spec.targets:
+        known = ", ".join(sorted(set(region.population)))
+        raise SpinImputeError(
+            f"{spec.targets} targets need as many people of population {wanted}",
+            found=str(len(eligible)),
+            remedy=f"populations: {known}",
+        )
+    return eligible
 
 
 @dataclass(frozen=True)

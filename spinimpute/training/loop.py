@@ -122,7 +122,7 @@ def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
         start = load_model(config.init).network.to(device)
         before, r2_before = validate(start, held_out, device)
         listener.log(f"validation loss {before:.5f} nats before, {loss:.5f} after")
-        if before <= loss:
+        if not loss < before:  # nor when it diverged to nan
             network, loss, r2 = start, before, r2_before
             listener.log("the initial model is kept: training did not improve it")
     save_model(config.out, network)

@@ -109,7 +109,7 @@ def test_fine_tuning_helps_or_does_nothing(panel: Path, tmp_path: Path) -> None:
     _, ears = _run(spoilt)
     assert "the initial model is kept: training did not improve it" in ears.lines
     assert load_model(str(tmp_path / "spoilt")).digest == start.digest
-    summary, _ = _run(replace(_config(panel, tmp_path / "tuned", 24), init=init))
+    summary, _ = _run(replace(_config(panel, tmp_path / "tuned", 40), init=init, learning_rate=1e-3))
     assert summary.loss < first.loss
     assert load_model(str(tmp_path / "tuned")).digest != start.digest
 
