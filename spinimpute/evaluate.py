@@ -84,7 +84,8 @@ def read_imputed(truth: Truth, imputed: Path) -> Imputed:
         row = rows.pop(key, None)
         if row is not None:
             dosages[row] = _dosage(record, imputed)[columns]
-            estimated[row] = next((record.INFO[name] for name in ESTIMATES if name in record.INFO), np.nan)
+            estimates = [record.INFO.get(name) for name in ESTIMATES]
+            estimated[row] = next((value for value in estimates if value is not None), np.nan)
     return Imputed(dosages, estimated, missing=len(rows))
 
 

@@ -71,3 +71,11 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
 def test_impossible_specs_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(SpinImputeError):
         DatasetSpec(**bad)  # type: ignore[arg-type]
+
+
+def test_targets_of_one_population(tmp_path: Path) -> None:
+    region = RegionSpec("american_admixture", people=20, length=150_000)
+    spec = DatasetSpec(region, targets=4, target_population="ADMIX")
+    assert len(cyvcf2.VCF(str(write_dataset(tmp_path, spec, seed=1).target)).samples) == 4
+    with pytest.raises(SpinImputeError, match=r"population NOBODY; found 0; populations: ADMIX, AFR"):
+        write_dataset(tmp_path, DatasetSpec(region, targets=4, target_population="NOBODY"), seed=1)
