@@ -76,18 +76,22 @@ def _masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _carried(
-    words: NDArray[np.uint64], context: NDArray[np.int32], start: int, stop: int, carried: NDArray[np.uint64]
+    words: NDArray[np.uint64],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    start: int,
+    stop: int,
+    carried: NDArray[np.uint64],
 ) -> int:
-    """Mark in carried (words of the segment) the slots that some haplotype of the two contexts (2, K)
+    """Mark in carried (words of the segment) the slots that some haplotype of the two contexts (K,)
     carries; count.
     """
     first, last = start >> 6, (stop - 1) >> 6
     total = 0
     for w in range(first, last + 1):
         union = np.uint64(0)
-        for side in range(2):
-            for k in range(context.shape[1]):
-                union |= words[context[side, k], w]
+        for k in range(left.shape[0]):
+            union |= words[left[k], w] | words[right[k], w]
         carried[w - first] = _masked(union, w, start, stop)
         total += popcount(carried[w - first])
     return total
@@ -127,12 +131,11 @@ def _count(
     scratch: NDArray[np.uint64],
 ) -> int:
     total = 0
-    pair = np.empty((2, context.shape[2]), np.int32)
     for t in range(context.shape[0]):
         for j in range(left.shape[0]):
             if start[j + 1] > start[j]:
-                pair[0], pair[1] = context[t, left[j]], context[t, right[j]]
-                total += _carried(words, pair, start[j], start[j + 1], scratch)
+                sides = context[t, left[j]], context[t, right[j]]
+                total += _carried(words, sides[0], sides[1], start[j], start[j + 1], scratch)
     return total
 
 
@@ -186,19 +189,16 @@ def _copy(
     spread: NDArray[np.float32],
     query: NDArray[np.float32],
 ) -> None:
-    row_of = np.empty(np.diff(start).max(), np.int32)
+    row_of = np.empty(cm.shape[0], np.int32)
     share = np.empty(slot.shape[0], np.float32)
     near = np.empty(slot.shape[0], np.float32)
-    pair = np.empty((2, context.shape[2]), np.int32)
-    frequency[:] = 0
     row = 0
     for t in range(context.shape[0]):
         for j in range(left.shape[0]):
             low, high, a, b = start[j], start[j + 1], left[j], right[j]
             if high == low:
                 continue
-            pair[0], pair[1] = context[t, a], context[t, b]
-            _carried(words, pair, low, high, scratch)
+            _carried(words, context[t, a], context[t, b], low, high, scratch)
             first = row
             row = _open_rows(
                 scratch, low, high, row, cm, anchor_cm[a], anchor_cm[b], row_of, share, slot, near
@@ -207,8 +207,10 @@ def _copy(
                 target[r] = t
                 query[r, 0] = log_odds[slot[r]]
                 query[r, 1] = np.log(near[r] + FLOOR_CM)
-                query[r, 2:] = task[a] + share[r] * (task[b] - task[a])
-                spread[r] = entropy[t, a] + share[r] * (entropy[t, b] - entropy[t, a])
+                for i in range(task.shape[1]):
+                    query[r, 2 + i] = task[a, i] + share[r] * (task[b, i] - task[a, i])
+                for h in range(spread.shape[1]):
+                    spread[r, h] = entropy[t, a, h] + share[r] * (entropy[t, b, h] - entropy[t, a, h])
             _accumulate(words, context[t, a], weights[t, a], share, True, low, high, row_of, frequency)
             _accumulate(words, context[t, b], weights[t, b], share, False, low, high, row_of, frequency)
 
@@ -230,7 +232,7 @@ def copy_alleles(
     queries = Queries(
         target=np.empty(n, np.int32),
         slot=np.empty(n, np.int32),
-        frequency=np.empty((n, n_heads), np.float32),
+        frequency=np.zeros((n, n_heads), np.float32),
         entropy=np.empty((n, n_heads), np.float32),
         query=np.empty((n, 4), np.float32),
     )

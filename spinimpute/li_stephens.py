@@ -74,7 +74,9 @@ def _sweep(
     jump (M + 1,) is the probability of a jump across each gap, from the variant before it; 0 at either end.
     """
     n_typed, n_anchors = target.shape[0], gap.shape[0]
-    state = np.full(pool.shape[0], np.float32(1) / np.float32(pool.shape[0]))
+    state = np.empty(pool.shape[0], np.float32)
+    for s in range(state.shape[0]):
+        state[s] = np.float32(1) / np.float32(state.shape[0])
     for i in range(n_anchors):
         a = n_anchors - 1 - i if backward else i
         if backward:
@@ -85,7 +87,8 @@ def _sweep(
             start = 0 if i == 0 else gap[a - 1]
             for m in range(start, gap[a]):
                 _step(state, panel[m], pool, target[m], odds, jump[m])
-        out[a] = state
+        for s in range(state.shape[0]):
+            out[a, s] = state[s]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -36,15 +36,20 @@ def _sweep(
 ) -> None:
     n_typed, n_panel = panel.shape
     n_target = target.shape[1]
-    current = np.arange(n_panel).astype(np.int32)
+    current = np.empty(n_panel, np.int32)
+    for n in range(n_panel):
+        current[n] = n
     following = np.empty(n_panel, np.int32)
     zeros_before = np.empty(n_panel + 1, np.int32)
     at = np.full(n_target, n_panel // 2, np.int32)
     a = 0
     for m in range(n_typed + 1):
         while a < gaps.shape[0] and gaps[a] == m:
-            order[a] = current
-            place[a] = at
+            # Plain loops: an assignment of whole rows takes seconds to compile.
+            for n in range(n_panel):
+                order[a, n] = current[n]
+            for t in range(n_target):
+                place[a, t] = at[t]
             a += 1
         if m == n_typed or a == gaps.shape[0]:
             break

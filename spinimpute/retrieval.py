@@ -137,10 +137,35 @@ def _gather(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _kth_largest(scores: NDArray[np.float64], k: int) -> float:
+    """Return the k-th largest score by quickselect, reordering scores; np.partition takes 4 s to compile."""
+    low, high, wanted = 0, scores.shape[0] - 1, k - 1
+    while low < high:
+        pivot = scores[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while scores[i] > pivot:
+                i += 1
+            while scores[j] < pivot:
+                j -= 1
+            if i <= j:
+                scores[i], scores[j] = scores[j], scores[i]
+                i += 1
+                j -= 1
+        if wanted <= j:
+            high = j
+        elif wanted >= i:
+            low = i
+        else:
+            break
+    return float(scores[wanted])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _keep_best(candidates: NDArray[np.int32], scores: NDArray[np.float64], chosen: NDArray[np.int32]) -> None:
     """Copy the best-scored candidates into chosen, ties by candidate order."""
     k = chosen.shape[0]
-    threshold = np.partition(scores, scores.shape[0] - k)[scores.shape[0] - k]
+    threshold = _kth_largest(scores.copy(), k)
     kept = 0
     for c in range(scores.shape[0]):
         if scores[c] > threshold:

@@ -121,8 +121,9 @@ def _describe_sites(
     start = gap - out.shape[0] // 2
     seen = _half_word(observed, start)
     known = np.uint64(0)
-    out[:] = 0.0
     for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[s, i] = 0.0
         m = start + s
         if low <= m < high and (seen >> np.uint64(s)) & np.uint64(1):
             known |= np.uint64(1) << np.uint64(s)
