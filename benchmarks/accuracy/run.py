@@ -1,10 +1,11 @@
 """Run spinimpute, Beagle and Minimac4 on the same inputs and report accuracy, time and memory of each.
 
-python benchmarks/accuracy/run.py --data DIR --out RESULTS [--sets ...] [--arrays ...] [--tools ...]
+python -m benchmarks.accuracy.run --data DIR --out RESULTS [--sets ...] [--arrays ...] [--tools ...]
 
-DIR holds a folder for each set: panel.bcf, truth.bcf, plink.map and target.ARRAY.vcf.gz for each array. Needs
-bcftools and tabix; tools that are not installed are left out. RESULTS gets table.md, results.json, and
-each tool's output and log.
+DIR holds a folder for each set: panel.bcf, truth.bcf, target.ARRAY.vcf.gz for each array, and plink.map;
+without one the tools run without a map. Needs bcftools and tabix; tools that are not installed are left out.
+RESULTS gets table.md, quality.md, results.json, and each tool's output and log. --score-only measures outputs
+that are there already, and takes over their costs.
 """
 
 from __future__ import annotations
@@ -13,161 +14,40 @@ import argparse
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
-from spinimpute.evaluate import MAF_EDGES, Accuracy, Truth, read_truth, score
-
-ARRAYS = ("omni2.5", "gsa", "ukb")
-BASELINE = "beagle"
-MEASURE = Path(__file__).parents[1] / "measure.py"
-
-Command = list[str | Path]
+from benchmarks.accuracy.report import Result, compare, quality_table, table
+from benchmarks.accuracy.tools import TOOLS, Cost, Output, Problem, Setting
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Wall time and peak memory of one whole process."""
-
-    seconds: float
-    megabytes: float
-
-
-@dataclass(frozen=True)
-class Problem:
-    """The input of one comparison; every tool reads the same panel as VCF.gz."""
-
-    name: str
-    array: str
-    panel: Path
-    hidden: Path
-    target: Path
-    map: Path
-
-    @cached_property
-    def truth(self) -> Truth:
-        """The sites to score."""
-        return read_truth(self.hidden, self.panel, self.target)
-
-
-@dataclass(frozen=True)
-class Result:
-    """One tool on one problem; `prepare` is what preparing the panel cost, for tools that need it."""
-
-    problem: str
-    array: str
-    tool: str
-    accuracy: Accuracy
-    cost: Cost
-    prepare: Cost | None = None
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How the tools are run."""
-
-    work: Path
-    threads: int
-    model: str | None
-
-
-def run(command: Sequence[str | Path], log: Path) -> Cost:
-    """Run a command to its end, its output in a log; RuntimeError if it fails."""
-    report = log.with_name(log.name + ".cost.json")
-    launcher = [sys.executable, "-S", str(MEASURE), str(report), *map(str, command)]
-    with log.open("wb") as output:
-        status = subprocess.call(launcher, stdout=output, stderr=subprocess.STDOUT)
-    if status:
-        raise RuntimeError(f"{command[0]} failed with status {status}; see {log}")
-    return Cost(**json.loads(report.read_text()))
-
-
-def run_spinimpute(problem: Problem, setting: Setting) -> Result:
-    """Impute with this version of spinimpute."""
-    imputed = setting.work / "spinimpute.vcf.gz"
-    command: Command = [
-        sys.executable,
-        "-m",
-        "spinimpute",
-        "impute",
-        "--ref",
-        problem.panel,
-        "--gt",
-        problem.target,
-    ]
-    command += ["--map", problem.map, "--out", imputed, "--nthreads", str(setting.threads)]
-    command += ["--model", setting.model] if setting.model else []
-    return _result(problem, "spinimpute", imputed, run(command, setting.work / "spinimpute.log.txt"))
-
-
-def run_beagle(problem: Problem, setting: Setting) -> Result:
-    """Impute with Beagle 5."""
-    prefix = setting.work / "beagle"
-    command: Command = ["beagle", f"ref={problem.panel}", f"gt={problem.target}", f"map={problem.map}"]
-    command += [f"out={prefix}", f"nthreads={setting.threads}"]
-    return _result(problem, "beagle", Path(f"{prefix}.vcf.gz"), run(command, setting.work / "beagle.log.txt"))
-
-
-def run_minimac4(problem: Problem, setting: Setting) -> Result:
-    """Impute with Minimac4, whose panel is prepared first."""
-    prepared, imputed = setting.work / "panel.msav", setting.work / "minimac4.vcf.gz"
-    prepare = run(
-        ["minimac4", "--compress-reference", problem.panel, "-o", prepared], setting.work / "prepare.log.txt"
-    )
-    plink = [line.split() for line in problem.map.read_text().splitlines()]
-    own_map = setting.work / "minimac4.map"
-    own_map.write_text("".join(["#chr\tpos\tcM\n", *(f"{c}\t{pos}\t{cm}\n" for c, _, cm, pos in plink)]))
-    command: Command = ["minimac4", prepared, problem.target, "-m", own_map, "-f", "GT,DS", "-O", "vcf.gz"]
-    command += ["-o", imputed, "--threads", str(setting.threads)]
-    return _result(problem, "minimac4", imputed, run(command, setting.work / "minimac4.log.txt"), prepare)
-
-
-TOOLS = {"spinimpute": run_spinimpute, "beagle": run_beagle, "minimac4": run_minimac4}
-
-
-def _result(problem: Problem, tool: str, imputed: Path, cost: Cost, prepare: Cost | None = None) -> Result:
-    return Result(problem.name, problem.array, tool, score(problem.truth, imputed), cost, prepare)
-
-
-def problems(data: Path, sets: Iterable[str], arrays: Iterable[str], work: Path) -> Iterable[Problem]:
+def problems(data: Path, sets: Iterable[str], arrays: Iterable[str] | None, work: Path) -> Iterable[Problem]:
     """The comparisons for which there is a target; writes each set's panel as indexed VCF.gz."""
     for name in sets:
         folder = data / name
         panel = work / f"{name}.panel.vcf.gz"
         subprocess.run(["bcftools", "view", "-Oz", "-o", panel, folder / "panel.bcf"], check=True)
         subprocess.run(["tabix", "-p", "vcf", panel], check=True)
-        for array in arrays:
-            target = folder / f"target.{array}.vcf.gz"
-            if target.exists():
-                yield Problem(name, array, panel, folder / "truth.bcf", target, folder / "plink.map")
+        genetic_map = folder / "plink.map"
+        there = sorted(path.name.split(".", 1)[1][:-7] for path in folder.glob("target.*.vcf.gz"))
+        for array in there if arrays is None else [array for array in arrays if array in there]:
+            yield Problem(
+                name,
+                array,
+                panel,
+                hidden=folder / "truth.bcf",
+                target=folder / f"target.{array}.vcf.gz",
+                map=genetic_map if genetic_map.exists() else None,
+            )
 
 
-def table(results: Sequence[Result]) -> str:
-    """The results as a markdown table; "fewer errors" is how much of the baseline's 1 - r2 a tool saves."""
-    bins = [f"<= {high:.1%}" for high in MAF_EDGES[1:]]
-    heads = ["set / array", "tool", *bins, "all", "fewer errors", "seconds", "MB"]
-    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    baseline = {(r.problem, r.array): r.accuracy.overall for r in results if r.tool == BASELINE}
-    for result in results:
-        overall = result.accuracy.overall
-        against = baseline.get((result.problem, result.array))
-        saved = (
-            "" if against is None or result.tool == BASELINE else f"{1 - (1 - overall) / (1 - against):.0%}"
-        )
-        cells = [f"{result.problem} / {result.array}", result.tool]
-        cells += ["" if value != value else f"{value:.4f}" for value in (*result.accuracy.by_maf, overall)]
-        cells += [saved, _seconds(result), f"{result.cost.megabytes:.0f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _seconds(result: Result) -> str:
-    prepare = f" (+ {result.prepare.seconds:.1f} to prepare)" if result.prepare else ""
-    return f"{result.cost.seconds:.1f}{prepare}"
+def write(out: Path, results: list[Result]) -> None:
+    """Write everything measured so far."""
+    (out / "table.md").write_text(table(results))
+    (out / "quality.md").write_text(quality_table(results))
+    (out / "results.json").write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
 
 
 def arguments() -> argparse.Namespace:
@@ -178,11 +58,28 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", help="default: every folder of DATA with a panel.bcf")
-    parser.add_argument("--arrays", nargs="+", default=ARRAYS)
+    parser.add_argument("--arrays", nargs="+", help="default: every array of a set")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--model", help="spinimpute's --model")
+    parser.add_argument("--score-only", action="store_true")
     return parser.parse_args()
+
+
+def earlier(work: Path, tools: Iterable[str]) -> list[Output]:
+    """What an earlier run of the tools left in a folder."""
+    outputs = []
+    for tool in tools:
+        prepare = work / "prepare.log.txt.cost.json"
+        outputs.append(
+            Output(
+                tool,
+                work / f"{tool}.vcf.gz",
+                Cost(**json.loads((work / f"{tool}.log.txt.cost.json").read_text())),
+                Cost(**json.loads(prepare.read_text())) if tool == "minimac4" else None,
+            )
+        )
+    return outputs
 
 
 def main() -> None:
@@ -193,15 +90,15 @@ def main() -> None:
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as scratch:
         for problem in problems(given.data, sets, given.arrays, Path(scratch)):
-            for tool in tools:
-                work = given.out / f"{problem.name}.{problem.array}"
-                work.mkdir(parents=True, exist_ok=True)
-                results.append(TOOLS[tool](problem, Setting(work, given.threads, given.model)))
-                print(table(results[-1:]).splitlines()[-1], flush=True)
-                (given.out / "table.md").write_text(table(results))
-                (given.out / "results.json").write_text(
-                    json.dumps([asdict(r) for r in results], indent=1) + "\n"
-                )
+            work = given.out / f"{problem.name}.{problem.array}"
+            work.mkdir(parents=True, exist_ok=True)
+            setting = Setting(work, given.threads, given.model)
+            outputs = (
+                earlier(work, tools) if given.score_only else [TOOLS[t](problem, setting) for t in tools]
+            )
+            results += compare(problem.name, problem.array, problem.truth, outputs)
+            print(*table(results[-len(outputs) :]).splitlines()[2:], sep="\n", flush=True)
+            write(given.out, results)
 
 
 if __name__ == "__main__":

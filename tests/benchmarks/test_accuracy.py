@@ -7,17 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy.run import Cost, Result, run, table
+from benchmarks.accuracy.measures import Calibration, Dr2, FewerErrors, Interval, PersonR2
+from benchmarks.accuracy.report import Quality, Result, table
+from benchmarks.accuracy.tools import Cost, run
 from spinimpute.evaluate import Accuracy
 
 
-def result(tool: str, overall: float, prepare: Cost | None = None) -> Result:
+def result(tool: str, overall: float, prepare: Cost | None = None, saved: float | None = None) -> Result:
     accuracy = Accuracy((float("nan"), 0.5, 0.6, 0.7, 0.8), (0, 1, 1, 1, 1), overall, 0)
-    return Result("set", "gsa", tool, accuracy, Cost(1.25, 99.6), prepare)
+    fewer = FewerErrors((), Interval(saved, saved - 0.1, saved + 0.1)) if saved is not None else None
+    quality = Quality(Calibration((), (), (), 0.0), Dr2(0.9, 5, (), (), ()), PersonR2(0, 0.5, 1), fewer)
+    return Result("set", "gsa", tool, accuracy, Cost(1.25, 99.6), prepare, quality)
 
 
 def test_table_compares_errors_with_the_baseline() -> None:
-    lines = table([result("spinimpute", 0.98), result("beagle", 0.96), result("minimac4", 0.95, Cost(3, 1))])
+    minimac = result("minimac4", 0.95, Cost(3, 1), saved=-0.25)
+    lines = table([result("spinimpute", 0.98, saved=0.5), result("beagle", 0.96), minimac])
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines.splitlines()]
     assert len({len(row) for row in rows}) == 1
     assert rows[2] == [
@@ -29,12 +34,12 @@ def test_table_compares_errors_with_the_baseline() -> None:
         "0.7000",
         "0.8000",
         "0.9800",
-        "50%",
+        "50% (40% to 60%)",
         "1.2",
         "100",
     ]
     assert rows[3][8] == ""
-    assert rows[4][8:10] == ["-25%", "1.2 (+ 3.0 to prepare)"]
+    assert rows[4][8:10] == ["-25% (-35% to -15%)", "1.2 (+ 3.0 to prepare)"]
 
 
 def test_run_measures_one_process(tmp_path: Path) -> None:

@@ -1,0 +1,186 @@
+"""How good dosages are: errors against a baseline, calibration, estimated against true r2, r2 by person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.evaluate import MAF_EDGES, Imputed, Truth
+
+RESAMPLES = 1_000
+SEED = 1
+CONFIDENCE = 95.0  # per cent
+DOSE_EDGES = np.linspace(0, 2, 21)
+DR2_EDGES = np.linspace(0, 1, 11)
+MIN_MINOR = 5  # true minor alleles among the targets for a site's r2 to mean anything
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its percentile bootstrap interval; nan where undefined."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class FewerErrors:
+    """The share of the baseline's 1 - r2 that a tool saves."""
+
+    by_maf: tuple[Interval, ...]
+    overall: Interval
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Genotypes binned by predicted dosage: share of all, mean predicted, mean true; nan for an empty bin."""
+
+    share: tuple[float, ...]
+    predicted: tuple[float, ...]
+    true: tuple[float, ...]
+    largest_weighted_deviation: float
+
+
+@dataclass(frozen=True)
+class Dr2:
+    """A tool's own r2 estimate against true per-site r2, and means of both in bins of the estimate."""
+
+    correlation: float
+    sites: int
+    in_bin: tuple[int, ...]
+    estimated: tuple[float, ...]
+    true: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PersonR2:
+    """Aggregated r2 of each target person alone."""
+
+    min: float
+    median: float
+    max: float
+
+
+def person_sums(truth: Truth, dosages: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(B, S, 6) n, x, y, xx, yy, xy summed over sites, x estimated, y true; one bin more than MAF_EDGES has,
+    the last, for sites of which the panel has one allele only."""
+    bins = truth.bins
+    sums = np.zeros((len(MAF_EDGES), len(truth.samples), 6))
+    for i, label in enumerate([*range(len(MAF_EDGES) - 1), -1]):
+        x, y = dosages[bins == label].astype(float), truth.counts[bins == label].astype(float)
+        sums[i] = _sums(x, y, axis=0)
+    return sums
+
+
+def r2(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared correlations (...,) of sums (..., 6); nan where either variable is constant."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    spread = (n * xx - x * x) * (n * yy - y * y)
+    constant = (n * xx - x * x <= 1e-9 * n * xx) | (n * yy - y * y <= 1e-9 * n * yy)
+    return np.where(constant, np.nan, (n * xy - x * y) ** 2 / np.where(constant, 1, spread))
+
+
+def fewer_errors(
+    tool: NDArray[np.float64], baseline: NDArray[np.float64], resamples: int = RESAMPLES
+) -> FewerErrors:
+    """Compare two tools' person sums; both are resampled with the same people."""
+    people = tool.shape[1]
+    drawn = np.random.default_rng(SEED).multinomial(people, np.full(people, 1 / people), size=resamples)
+    weights = np.concatenate([np.ones((1, people)), drawn])  # the people as they are come first
+    saved = _saved(_bins_and_all(weights, tool), _bins_and_all(weights, baseline))
+    *by_maf, overall = [_interval(column) for column in saved.T]
+    return FewerErrors(tuple(by_maf), overall)
+
+
+def calibration(truth: Truth, dosages: NDArray[np.float32]) -> Calibration:
+    """Compare mean predicted and mean true dosage of the genotypes in each bin of predicted dosage."""
+    x, y = dosages.ravel().astype(float), truth.counts.ravel().astype(float)
+    count, predicted, true = _bin_means(x, y, DOSE_EDGES)
+    share = count / len(x)
+    return Calibration(
+        share=tuple(share.tolist()),
+        predicted=tuple(predicted.tolist()),
+        true=tuple(true.tolist()),
+        largest_weighted_deviation=float(np.nanmax(share * np.abs(predicted - true))),
+    )
+
+
+def site_r2(truth: Truth, dosages: NDArray[np.float32]) -> NDArray[np.float64]:
+    """True r2 (V,); 0 where all estimates are equal, nan where the targets have too few minor alleles."""
+    x, y = dosages.astype(float), truth.counts.astype(float)
+    alternate = y.sum(axis=1)
+    rare = np.minimum(alternate, 2 * y.shape[1] - alternate) < MIN_MINOR
+    return np.where(rare, np.nan, np.nan_to_num(r2(_sums(x, y, axis=1)), nan=0.0))
+
+
+def dr2(estimated: NDArray[np.float64], true: NDArray[np.float64], usable: NDArray[np.bool_]) -> Dr2:
+    """Compare estimated and true r2 (V,) at the usable sites."""
+    x, y = estimated[usable], true[usable]
+    defined = len(x) > 1 and np.ptp(x) > 0 and np.ptp(y) > 0
+    count, mean_x, mean_y = _bin_means(x, y, DR2_EDGES)
+    return Dr2(
+        correlation=float(np.corrcoef(x, y)[0, 1]) if defined else float("nan"),
+        sites=len(x),
+        in_bin=tuple(count.astype(int).tolist()),
+        estimated=tuple(mean_x.tolist()),
+        true=tuple(mean_y.tolist()),
+    )
+
+
+def usable_sites(
+    truth: Truth, imputed: Sequence[Imputed], true: Sequence[NDArray[np.float64]]
+) -> NDArray[np.bool_]:
+    """(V,) the sites at which every tool has an estimate and there are alleles enough for a true r2."""
+    usable = np.ones(len(truth.keys), np.bool_)
+    for one, its_true in zip(imputed, true, strict=True):
+        usable &= np.isfinite(one.estimated_r2) & np.isfinite(its_true)
+    return usable
+
+
+def person_r2(sums: NDArray[np.float64]) -> PersonR2:
+    """Summarise the people for whom r2 is defined; nan if there are none."""
+    values = r2(sums.sum(axis=0))
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return PersonR2(*[float("nan")] * 3)
+    return PersonR2(float(values.min()), float(np.median(values)), float(values.max()))
+
+
+def _sums(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """n, x, y, xx, yy, xy (..., 6), summed over an axis of x and y."""
+    n = np.full(x.shape[1 - axis], float(x.shape[axis]))
+    return np.stack([n, *(values.sum(axis=axis) for values in (x, y, x * x, y * y, x * y))], axis=-1)
+
+
+def _bins_and_all(weights: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """r2 (R, B): the MAF bins and, last, all sites, for people counted `weights` (R, S) times."""
+    binned = np.einsum("rs,bsk->rbk", weights, sums)
+    return np.concatenate([r2(binned[:, :-1]), r2(binned.sum(axis=1, keepdims=True))], axis=1)
+
+
+def _saved(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    errors = np.where(theirs < 1, 1 - theirs, np.nan)  # no share of no errors
+    return np.asarray(1 - (1 - ours) / errors)
+
+
+def _interval(values: NDArray[np.float64]) -> Interval:
+    """The first value is the estimate, the others are its resamples."""
+    resampled = values[1:][np.isfinite(values[1:])]
+    tail = (100 - CONFIDENCE) / 2
+    low, high = np.percentile(resampled, [tail, 100 - tail]) if len(resampled) else (np.nan, np.nan)
+    return Interval(float(values[0]), float(low), float(high))
+
+
+def _bin_means(
+    x: NDArray[np.float64], y: NDArray[np.float64], edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Of the pairs in each bin of x, the number and the means of x and y; nan where there are none."""
+    bins = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+    count = np.bincount(bins, minlength=len(edges) - 1).astype(float)
+    held = np.where(count > 0, count, np.nan)
+    means = [np.bincount(bins, weights=v, minlength=len(edges) - 1) / held for v in (x, y)]
+    return count, means[0], means[1]

@@ -1,0 +1,122 @@
+"""The imputation tools: how each is run on a problem, alone, with its time and memory measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from spinimpute.evaluate import Truth, read_truth
+
+MEASURE = Path(__file__).parents[1] / "measure.py"
+
+Command = list[str | Path]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time and peak memory of one whole process."""
+
+    seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The input of one comparison; every tool reads the same panel as VCF.gz."""
+
+    name: str
+    array: str
+    panel: Path
+    hidden: Path
+    target: Path
+    map: Path | None  # none: the tools run without one
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The sites to score."""
+        return read_truth(self.hidden, self.panel, self.target)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one tool made of a problem; `prepare` is what preparing the panel cost, for tools that need it."""
+
+    tool: str
+    imputed: Path
+    cost: Cost
+    prepare: Cost | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the tools are run."""
+
+    work: Path
+    threads: int
+    model: str | None
+
+
+def run(command: Sequence[str | Path], log: Path) -> Cost:
+    """Run a command to its end, its output in a log; RuntimeError if it fails."""
+    report = log.with_name(log.name + ".cost.json")
+    launcher = [sys.executable, "-S", str(MEASURE), str(report), *map(str, command)]
+    with log.open("wb") as output:
+        status = subprocess.call(launcher, stdout=output, stderr=subprocess.STDOUT)
+    if status:
+        raise RuntimeError(f"{command[0]} failed with status {status}; see {log}")
+    return Cost(**json.loads(report.read_text()))
+
+
+def run_spinimpute(problem: Problem, setting: Setting) -> Output:
+    """Impute with this version of spinimpute."""
+    imputed = setting.work / "spinimpute.vcf.gz"
+    command: Command = [
+        sys.executable,
+        "-m",
+        "spinimpute",
+        "impute",
+        "--ref",
+        problem.panel,
+        "--gt",
+        problem.target,
+    ]
+    command += ["--out", imputed, "--nthreads", str(setting.threads)]
+    command += ["--map", problem.map] if problem.map else []
+    command += ["--model", setting.model] if setting.model else []
+    return Output("spinimpute", imputed, run(command, setting.work / "spinimpute.log.txt"))
+
+
+def run_beagle(problem: Problem, setting: Setting) -> Output:
+    """Impute with Beagle 5."""
+    prefix = setting.work / "beagle"
+    command: Command = ["beagle", f"ref={problem.panel}", f"gt={problem.target}", f"out={prefix}"]
+    command += [f"nthreads={setting.threads}", *([f"map={problem.map}"] if problem.map else [])]
+    return Output("beagle", Path(f"{prefix}.vcf.gz"), run(command, setting.work / "beagle.log.txt"))
+
+
+def run_minimac4(problem: Problem, setting: Setting) -> Output:
+    """Impute with Minimac4, whose panel is prepared first."""
+    prepared, imputed = setting.work / "panel.msav", setting.work / "minimac4.vcf.gz"
+    prepare = run(
+        ["minimac4", "--compress-reference", problem.panel, "-o", prepared], setting.work / "prepare.log.txt"
+    )
+    command: Command = ["minimac4", prepared, problem.target, "-f", "GT,DS", "-O", "vcf.gz"]
+    command += ["-m", _minimac_map(problem.map, setting.work)] if problem.map else []
+    command += ["-o", imputed, "--threads", str(setting.threads)]
+    return Output("minimac4", imputed, run(command, setting.work / "minimac4.log.txt"), prepare)
+
+
+def _minimac_map(plink: Path, work: Path) -> Path:
+    """Write a PLINK map in Minimac's columns."""
+    lines = [line.split() for line in plink.read_text().splitlines()]
+    own = work / "minimac4.map"
+    own.write_text("".join(["#chr\tpos\tcM\n", *(f"{c}\t{pos}\t{cm}\n" for c, _, cm, pos in lines)]))
+    return own
+
+
+TOOLS = {"spinimpute": run_spinimpute, "beagle": run_beagle, "minimac4": run_minimac4}
