@@ -69,12 +69,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
     engine = _engine(config, model)
     genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
-    excluded = (
-        read_names(config.exclude_samples, "excluded samples") if config.exclude_samples else frozenset()
-    )
-    markers = (
-        read_names(config.exclude_markers, "excluded markers") if config.exclude_markers else frozenset()
-    )
+    excluded = read_names(config.exclude_samples, "excluded samples")
+    markers = read_names(config.exclude_markers, "excluded markers")
     target = read_target(config.gt, region, excluded)
     samples = next(iter(target.values())).samples
     alignment = Alignment(target, genetic_map, markers)

@@ -42,6 +42,12 @@ class TypedWindow:
         return pack(self.panel)
 
     @cached_property
+    def frequency(self) -> NDArray[np.float64]:
+        """(M,) frequency of allele 1 in the panel, kept away from 0 and 1 by half a haplotype."""
+        count = self.panel.sum(axis=1, dtype=np.int64)
+        return np.asarray((count + 0.5) / (self.panel.shape[1] + 1), np.float64)
+
+    @cached_property
     def target_words(self) -> NDArray[np.uint64]:
         """(T, W) packed target haplotypes, missing alleles as 0."""
         return pack((self.target > 0).astype(np.uint8))

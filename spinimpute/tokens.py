@@ -153,7 +153,6 @@ def _describe(
 ) -> None:
     n_target, n_anchors, n_context = haplotype.shape
     n_sites = match.shape[3]
-    n_run, n_count = 14, 2 * bounds.shape[2]
     for t in range(n_target):
         mine, seen = target[t], observed[t]
         for a in range(n_anchors):
@@ -161,8 +160,8 @@ def _describe(
             expected = _half_word(mine, gap[a] - n_sites // 2)
             for k in range(n_context):
                 row, out = panel[haplotype[t, a, k]], measures[t, a, k]
-                _measure_runs(row, mine, seen, cm, surprise[t], gap[a], at[a], low[a], high[a], out[:n_run])
-                _count_rings(row, mine, seen, gap[a], bounds[a], out[n_run : n_run + n_count])
+                _measure_runs(row, mine, seen, cm, surprise[t], gap[a], at[a], low[a], high[a], out[:N_RUN])
+                _count_rings(row, mine, seen, gap[a], bounds[a], out[N_RUN : N_RUN + N_COUNT])
                 differs = _half_word(row, gap[a] - n_sites // 2) ^ expected
                 for s in range(n_sites):
                     sign = 1 - 2 * np.int8((differs >> np.uint64(s)) & np.uint64(1))
@@ -173,8 +172,7 @@ def _surprise(window: TypedWindow, targets: slice) -> NDArray[np.float64]:
     """Return (T, M + 1) running sums of -ln of the panel frequency of the target's allele: a shared rare
     allele says more.
     """
-    n = window.panel.shape[1]
-    frequency = (window.panel.sum(axis=1, dtype=np.int64) + 0.5) / (n + 1)  # (M,)
+    frequency = window.frequency
     per_allele = np.stack([-np.log1p(-frequency), -np.log(frequency), np.zeros_like(frequency)], axis=1)
     row = np.arange(len(frequency))[:, None]
     target = window.target[:, targets]

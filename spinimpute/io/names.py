@@ -7,8 +7,12 @@ from pathlib import Path
 from spinimpute.errors import SpinImputeError
 
 
-def read_names(path: Path, role: str) -> frozenset[str]:
-    """Read the names in a text file, blank lines aside; SpinImputeError if a line is no single name."""
+def read_names(path: Path | None, role: str) -> frozenset[str]:
+    """Read the names in a text file, blank lines aside, none without a file; SpinImputeError if a line is no
+    single name.
+    """
+    if path is None:
+        return frozenset()
     where = f"{role} {path}"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

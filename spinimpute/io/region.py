@@ -43,10 +43,6 @@ class Region:
             raise SpinImputeError("the region is malformed", found=repr(text), remedy=_REMEDY)
         return Region(match[1], int(match[2]) if match[2] else None, int(match[3]) if match[3] else None)
 
-    def holds(self, position: int) -> bool:
-        """Tell whether a 1-based position is inside."""
-        return (self.start is None or position >= self.start) and (self.end is None or position <= self.end)
-
     def ends_before(self, position: int) -> bool:
         """Tell whether a 1-based position lies past the end."""
         return self.end is not None and position > self.end

@@ -92,7 +92,8 @@ def hold_out(sources: list[Source], fraction: float = 0.1) -> tuple[list[Source]
     """Split sources into training and validation by region: the last stretches, or the end of an only one."""
     if len(sources) == 1:
         cut = int(len(sources[0].pos) * (1 - 2 * fraction))
-        return [sources[0].stretch(0, cut, "/train")], [sources[0].stretch(cut, None, "/validation")]  # type: ignore[arg-type]
+        end = len(sources[0].pos)
+        return [sources[0].stretch(0, cut, "/train")], [sources[0].stretch(cut, end, "/validation")]
     n_held = max(1, round(fraction * len(sources)))
     return sources[:-n_held], sources[-n_held:]
 
@@ -105,9 +106,7 @@ def gather_sources(config: TrainConfig) -> tuple[list[Source], list[Source]]:
     """
     training: list[Source] = []
     validation: list[Source] = []
-    excluded = (
-        read_names(config.exclude_samples, "excluded samples") if config.exclude_samples else frozenset()
-    )
+    excluded = read_names(config.exclude_samples, "excluded samples")
     maps = _maps(config.maps, len(config.refs) + len(config.validation))
     for ref, genetic_map in zip(config.refs, maps, strict=False):
         sources = read_sources(ref, genetic_map, excluded)
