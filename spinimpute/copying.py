@@ -16,6 +16,8 @@ from spinimpute.bits import popcount, trailing_zeros
 
 # Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
 FLOOR_CM = 1e-3
+# An allele that nobody in the context carries is asked about if a Li-Stephens chain gives it this dose.
+LEAST_DOSE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -23,28 +25,29 @@ class Segments:
     """The slots of a core cut at the anchors: segment j lies between anchors left[j] and right[j].
 
     start (J + 1,) slot bounds; left, right (J,) anchor indices, equal before the first and after the last
-    anchor; cm (slots,) map position; anchor_cm (A,); log_odds (slots,) of the marked allele; task (A, 2)
-    token features.
+    anchor; share (slots,) of the right anchor, linear in cM; near (slots,) cM to the nearer anchor; log_odds
+    (slots,) of the marked allele; task (A, 2) token features.
     """
 
     start: NDArray[np.int64]
     left: NDArray[np.int64]
     right: NDArray[np.int64]
-    cm: NDArray[np.float64]
-    anchor_cm: NDArray[np.float64]
+    share: NDArray[np.float32]
+    near: NDArray[np.float32]
     log_odds: NDArray[np.float32]
     task: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Slots that somebody in the context carries: target (Q,), slot (Q,), and frequency (Q, H), entropy (Q,
-    H), query (Q, 4) as `Calibration.forward` takes them.
+    """Slots that somebody in the context or a chain carries: target (Q,), slot (Q,), and frequency (Q, H),
+    chain (Q, P), entropy (Q, H), query (Q, 4) as `Calibration.forward` takes them.
     """
 
     target: NDArray[np.int32]
     slot: NDArray[np.int32]
     frequency: NDArray[np.float32]
+    chain: NDArray[np.float32]
     entropy: NDArray[np.float32]
     query: NDArray[np.float32]
 
@@ -61,11 +64,16 @@ def cut_segments(
     start = np.concatenate([[0], inner, [len(cm)]]).astype(np.int64)
     left = np.clip(np.arange(-1, last + 1), 0, last)
     right = np.clip(np.arange(0, last + 2), 0, last)
-    return Segments(start, left, right, cm, anchor_cm, log_odds, task)
+    segment = np.repeat(np.arange(last + 2), np.diff(start))
+    low, high = anchor_cm[left[segment]], anchor_cm[right[segment]]
+    span = high - low
+    share = np.divide(cm - low, span, out=np.full(len(cm), 0.5), where=span > 0)
+    near = np.minimum(np.abs(cm - low), np.abs(high - cm))
+    return Segments(start, left, right, share.astype(np.float32), near.astype(np.float32), log_odds, task)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
+def masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
     """Clear the bits of word number index that lie outside slots [start, stop)."""
     if index == start >> 6:
         word &= np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(start & 63)
@@ -79,12 +87,13 @@ def _carried(
     words: NDArray[np.uint64],
     left: NDArray[np.int32],
     right: NDArray[np.int32],
+    dose: NDArray[np.float32],
     start: int,
     stop: int,
     carried: NDArray[np.uint64],
 ) -> int:
     """Mark in carried (words of the segment) the slots that some haplotype of the two contexts (K,)
-    carries; count.
+    carries, or a chain's dose (slots, P); count.
     """
     first, last = start >> 6, (stop - 1) >> 6
     total = 0
@@ -92,7 +101,11 @@ def _carried(
         union = np.uint64(0)
         for k in range(left.shape[0]):
             union |= words[left[k], w] | words[right[k], w]
-        carried[w - first] = _masked(union, w, start, stop)
+        for s in range(max(start, w << 6), min(stop, (w + 1) << 6)):
+            for i in range(dose.shape[1]):
+                if dose[s, i] > LEAST_DOSE:
+                    union |= np.uint64(1) << np.uint64(s & 63)
+        carried[w - first] = masked(union, w, start, stop)
         total += popcount(carried[w - first])
     return total
 
@@ -109,14 +122,15 @@ def _accumulate(
     row_of: NDArray[np.int32],
     frequency: NDArray[np.float32],
 ) -> None:
-    """Add each carrier's weights (K, H), times its anchor's share of the row, to the rows of its slots."""
+    """Add each carrier's weights (K, H), times its anchor's share of the slot, to the rows of its slots."""
     for k in range(context.shape[0]):
         for w in range(start >> 6, ((stop - 1) >> 6) + 1):
-            word = _masked(words[context[k], w], w, start, stop)
+            word = masked(words[context[k], w], w, start, stop)
             while word != 0:
-                row = row_of[(w << 6) + trailing_zeros(word) - start]
+                s = (w << 6) + trailing_zeros(word)
+                row = row_of[s - start]
                 word &= word - np.uint64(1)
-                part = np.float32(1) - share[row] if is_left else share[row]
+                part = np.float32(1) - share[s] if is_left else share[s]
                 for h in range(weights.shape[1]):
                     frequency[row, h] += part * weights[k, h]
 
@@ -125,6 +139,7 @@ def _accumulate(
 def _count(
     words: NDArray[np.uint64],
     context: NDArray[np.int32],
+    dose: NDArray[np.float32],
     start: NDArray[np.int64],
     left: NDArray[np.int64],
     right: NDArray[np.int64],
@@ -135,7 +150,7 @@ def _count(
         for j in range(left.shape[0]):
             if start[j + 1] > start[j]:
                 sides = context[t, left[j]], context[t, right[j]]
-                total += _carried(words, sides[0], sides[1], start[j], start[j + 1], scratch)
+                total += _carried(words, sides[0], sides[1], dose[t], start[j], start[j + 1], scratch)
     return total
 
 
@@ -145,26 +160,16 @@ def _open_rows(
     low: int,
     high: int,
     row: int,
-    cm: NDArray[np.float64],
-    left_cm: float,
-    right_cm: float,
     row_of: NDArray[np.int32],
-    share: NDArray[np.float32],
     slot: NDArray[np.int32],
-    near: NDArray[np.float32],
 ) -> int:
-    """Give the carried slots of a segment [low, high) rows from `row` on, with the right anchor's share;
-    return the next free row.
-    """
-    span = right_cm - left_cm
+    """Give the carried slots of a segment [low, high) rows from `row` on; return the next free row."""
     for w in range(low >> 6, ((high - 1) >> 6) + 1):
         word = carried[w - (low >> 6)]
         while word != 0:
             s = (w << 6) + trailing_zeros(word)
             word &= word - np.uint64(1)
             row_of[s - low], slot[row] = row, s
-            share[row] = (cm[s] - left_cm) / span if span > 0 else 0.5
-            near[row] = min(abs(cm[s] - left_cm), abs(right_cm - cm[s]))
             row += 1
     return row
 
@@ -175,42 +180,43 @@ def _copy(
     context: NDArray[np.int32],
     weights: NDArray[np.float32],
     entropy: NDArray[np.float32],
+    dose: NDArray[np.float32],
     start: NDArray[np.int64],
     left: NDArray[np.int64],
     right: NDArray[np.int64],
-    cm: NDArray[np.float64],
-    anchor_cm: NDArray[np.float64],
+    share: NDArray[np.float32],
+    near: NDArray[np.float32],
     log_odds: NDArray[np.float32],
     task: NDArray[np.float32],
     scratch: NDArray[np.uint64],
     target: NDArray[np.int32],
     slot: NDArray[np.int32],
     frequency: NDArray[np.float32],
+    chain: NDArray[np.float32],
     spread: NDArray[np.float32],
     query: NDArray[np.float32],
 ) -> None:
-    row_of = np.empty(cm.shape[0], np.int32)
-    share = np.empty(slot.shape[0], np.float32)
-    near = np.empty(slot.shape[0], np.float32)
+    row_of = np.empty(share.shape[0], np.int32)
     row = 0
     for t in range(context.shape[0]):
         for j in range(left.shape[0]):
             low, high, a, b = start[j], start[j + 1], left[j], right[j]
             if high == low:
                 continue
-            _carried(words, context[t, a], context[t, b], low, high, scratch)
+            _carried(words, context[t, a], context[t, b], dose[t], low, high, scratch)
             first = row
-            row = _open_rows(
-                scratch, low, high, row, cm, anchor_cm[a], anchor_cm[b], row_of, share, slot, near
-            )
+            row = _open_rows(scratch, low, high, row, row_of, slot)
             for r in range(first, row):
+                s = slot[r]
                 target[r] = t
-                query[r, 0] = log_odds[slot[r]]
-                query[r, 1] = np.log(near[r] + FLOOR_CM)
+                query[r, 0] = log_odds[s]
+                query[r, 1] = np.log(near[s] + FLOOR_CM)
                 for i in range(task.shape[1]):
-                    query[r, 2 + i] = task[a, i] + share[r] * (task[b, i] - task[a, i])
+                    query[r, 2 + i] = task[a, i] + share[s] * (task[b, i] - task[a, i])
                 for h in range(spread.shape[1]):
-                    spread[r, h] = entropy[t, a, h] + share[r] * (entropy[t, b, h] - entropy[t, a, h])
+                    spread[r, h] = entropy[t, a, h] + share[s] * (entropy[t, b, h] - entropy[t, a, h])
+                for i in range(chain.shape[1]):
+                    chain[r, i] = dose[t, s, i]
             _accumulate(words, context[t, a], weights[t, a], share, True, low, high, row_of, frequency)
             _accumulate(words, context[t, b], weights[t, b], share, False, low, high, row_of, frequency)
 
@@ -221,24 +227,28 @@ def copy_alleles(
     context: NDArray[np.int32],
     weights: NDArray[np.float32],
     entropy: NDArray[np.float32],
+    dose: NDArray[np.float32],
 ) -> Queries:
     """Sum the copying weights of the carriers of every slot, blended between the anchors linearly in cM.
 
-    words (N, W) packed core; context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H).
+    words (N, W) packed core; context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H); dose (T,
+    slots, P) of the Li-Stephens chains.
     """
     start, left, right = segments.start, segments.left, segments.right
     scratch = np.empty(words.shape[1] + 1, np.uint64)
-    n, n_heads = _count(words, context, start, left, right, scratch), weights.shape[3]
+    n, n_heads = _count(words, context, dose, start, left, right, scratch), weights.shape[3]
     queries = Queries(
         target=np.empty(n, np.int32),
         slot=np.empty(n, np.int32),
         frequency=np.zeros((n, n_heads), np.float32),
+        chain=np.empty((n, dose.shape[2]), np.float32),
         entropy=np.empty((n, n_heads), np.float32),
         query=np.empty((n, 4), np.float32),
     )
     _copy(
-        words, context, weights, entropy, start, left, right,
-        segments.cm, segments.anchor_cm, segments.log_odds, segments.task, scratch,
-        queries.target, queries.slot, queries.frequency, queries.entropy, queries.query,
+        words, context, weights, entropy, dose, start, left, right,
+        segments.share, segments.near, segments.log_odds, segments.task, scratch,
+        queries.target, queries.slot,
+        queries.frequency, queries.chain, queries.entropy, queries.query,
     )  # fmt: skip
     return queries

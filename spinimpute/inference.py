@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
+from spinimpute.li_stephens import Chains, run_chains
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.spin.model import Spin, entropy
 from spinimpute.tokens import describe, task_features
@@ -25,7 +26,7 @@ STRIDE = 4
 CHAIN_ANCHORS = 8
 # Context haplotypes at all anchors of a batch: bounds memory and keeps a batch in cache.
 BATCH_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 20}
-# Probability of an allele that nobody in the context carries.
+# Probability of an allele that neither context nor chains carry.
 ABSENT = 1e-4
 
 
@@ -68,7 +69,8 @@ class Engine:
         self, window: Window, anchors: Anchors, orders: PanelOrders, segments: Segments, targets: slice
     ) -> tuple[Queries, NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
-        weights = self._weigh(window, anchors, context, targets)
+        chains = run_chains(window.flanked, anchors, context, targets, window.core.words, segments)
+        weights = self._weigh(window, anchors, context, chains, targets)
         spread = entropy(weights)
         queries = copy_alleles(
             window.core.words,
@@ -76,13 +78,17 @@ class Engine:
             context.haplotype,
             weights.contiguous().cpu().numpy(),
             spread.cpu().numpy(),
+            chains.dose,
         )
-        features = (self._tensor(part) for part in (queries.frequency, queries.entropy, queries.query))
+        parts = (queries.frequency, queries.chain, queries.entropy, queries.query)
+        features = (self._tensor(part) for part in parts)
         probability = torch.sigmoid(self.network.calibration(*features))
         return queries, probability.cpu().numpy()
 
-    def _weigh(self, window: Window, anchors: Anchors, context: Context, targets: slice) -> torch.Tensor:
-        tokens = describe(window.flanked, anchors, context, targets)
+    def _weigh(
+        self, window: Window, anchors: Anchors, context: Context, chains: Chains, targets: slice
+    ) -> torch.Tensor:
+        tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
         task = np.broadcast_to(tokens.task, (len(context.haplotype), *tokens.task.shape)).copy()
         arrays = (tokens.measures, tokens.match, tokens.sites, task, context.previous, context.following)
         weights: torch.Tensor = self.network(*(self._tensor(array) for array in arrays))

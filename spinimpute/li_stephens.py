@@ -1,6 +1,7 @@
-"""The Li-Stephens model on the haplotypes that were retrieved anywhere in a window, as token measures.
+"""Li-Stephens chains on the haplotypes that were retrieved anywhere in a window: what each context haplotype
+is worth by them, and what alleles they copy.
 
-It carries evidence across recombinations, further than the runs around one anchor tell. States are all
+They carry evidence across recombinations, further than the runs around one anchor tell. States are all
 haplotypes of a target's contexts (its pool); at every typed variant a target copies on or jumps to any of the
 pool (Li and Stephens 2003). What the whole panel would say beyond the pool is hardly more, at a cost that
 does not grow with it.
@@ -8,16 +9,33 @@ does not grow with it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spinimpute.bits import trailing_zeros
+from spinimpute.copying import Segments, masked
 from spinimpute.retrieval import Anchors, Context, TypedWindow
 
-# Effective population sizes; which fits depends on panel and density, so the network sees both.
-POPULATION_SIZES = np.array([1e5, 1e6])
-# Probability that a typed allele differs from the copied one.
-ERROR = 1e-3
+# Jumps per cM. Chains with rates per cM fit panels of all sizes better than ones with an effective population
+# size; which rate fits depends on the density of the array, so the network sees several.
+JUMPS_PER_CM = np.array([1.0, 3.0, 10.0])
+# Probability that a typed allele differs from the copied one, for each chain.
+ERRORS = np.array([1e-3, 3e-3, 1e-2])
+# States this much less likely than all being equal copy nothing: they are many and weigh little.
+NEGLIGIBLE = 0.1
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What P chains say: posterior (T, A, K, P) of each context haplotype, dose (T, slots, P) of each marked
+    allele.
+    """
+
+    posterior: NDArray[np.float32]
+    dose: NDArray[np.float32]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -92,52 +110,130 @@ def _sweep(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _posteriors(
+def _combine(
+    left: NDArray[np.float32], right: NDArray[np.float32], gap: NDArray[np.int64], jump: NDArray[np.float32]
+) -> None:
+    """Turn left (A, S) into the posterior of each state, given what lies left and right of each gap."""
+    n = left.shape[1]
+    for a in range(left.shape[0]):
+        # The jump across the anchor's own gap lies between the two sides.
+        across = jump[gap[a]]
+        total = np.float32(0)
+        for s in range(n):
+            left[a, s] *= (np.float32(1) - across) * right[a, s] + across / np.float32(n)
+            total += left[a, s]
+        for s in range(n):
+            left[a, s] /= total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _drop_negligible(posterior: NDArray[np.float32]) -> None:
+    """Set small ones of (A, S) probabilities to zero; the others sum to one again."""
+    n = posterior.shape[1]
+    least = np.float32(NEGLIGIBLE / n)
+    for a in range(posterior.shape[0]):
+        total = np.float32(0)
+        for s in range(n):
+            if posterior[a, s] < least:
+                posterior[a, s] = 0
+            total += posterior[a, s]
+        for s in range(n):
+            posterior[a, s] /= total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _copy_segment(
+    words: NDArray[np.uint64],
+    pool: NDArray[np.int32],
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    share: NDArray[np.float32],
+    start: int,
+    stop: int,
+    dose: NDArray[np.float32],
+) -> None:
+    """Add to dose (slots,) what the states of probabilities left and right (S,) at the two anchors carry."""
+    for s in range(pool.shape[0]):
+        if left[s] == 0 and right[s] == 0:
+            continue
+        rise = right[s] - left[s]
+        for w in range(start >> 6, ((stop - 1) >> 6) + 1):
+            word = masked(words[pool[s], w], w, start, stop)
+            while word != 0:
+                slot = (w << 6) + trailing_zeros(word)
+                word &= word - np.uint64(1)
+                dose[slot] += left[s] + share[slot] * rise
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _run(
     panel: NDArray[np.uint8],
     target: NDArray[np.int8],
     gap: NDArray[np.int64],
     jump: NDArray[np.float32],
-    odds: np.float32,
+    odds: NDArray[np.float32],
     haplotype: NDArray[np.int32],
-    out: NDArray[np.float32],
+    words: NDArray[np.uint64],
+    start: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    share: NDArray[np.float32],
+    posterior: NDArray[np.float32],
+    dose: NDArray[np.float32],
 ) -> None:
+    """Fill posterior (T, A, K, P) and dose (T, P, slots)."""
     n_target, n_anchors, n_context = haplotype.shape
     seat = np.full(panel.shape[1], -1, np.int32)
     pool = np.empty(panel.shape[1], np.int32)
     for t in range(n_target):
         n = _pool(haplotype[t], seat, pool)
-        left = np.empty((n_anchors, n), np.float32)
-        right = np.empty((n_anchors, n), np.float32)
+        states = np.empty((n_anchors, n), np.float32)
+        beyond = np.empty((n_anchors, n), np.float32)
         for i in range(jump.shape[0]):
-            _sweep(panel, target[:, t], pool[:n], gap, jump[i], odds, False, left)
-            _sweep(panel, target[:, t], pool[:n], gap, jump[i], odds, True, right)
+            _sweep(panel, target[:, t], pool[:n], gap, jump[i], odds[i], False, states)
+            _sweep(panel, target[:, t], pool[:n], gap, jump[i], odds[i], True, beyond)
+            _combine(states, beyond, gap, jump[i])
             for a in range(n_anchors):
-                # The jump across the anchor's own gap lies between the two sides.
-                across = jump[i, gap[a]]
-                total = np.float32(0)
-                for s in range(n):
-                    left[a, s] *= (np.float32(1) - across) * right[a, s] + across / np.float32(n)
-                    total += left[a, s]
                 for k in range(n_context):
-                    out[t, a, k, i] = left[a, seat[haplotype[t, a, k]]] / total
+                    posterior[t, a, k, i] = states[a, seat[haplotype[t, a, k]]]
+            _drop_negligible(states)
+            for j in range(left.shape[0]):
+                if start[j + 1] > start[j]:
+                    _copy_segment(
+                        words, pool[:n], states[left[j]], states[right[j]], share,
+                        start[j], start[j + 1], dose[t, i],
+                    )  # fmt: skip
         for s in range(n):
             seat[pool[s]] = -1
 
 
-def jump_probability(cm: NDArray[np.float64], n_panel: int) -> NDArray[np.float32]:
-    """Return (P, M + 1), the probability of a jump across each gap between typed variants at cm (M,), by
-    population size; nothing is jumped before the first and after the last.
+def jump_probability(cm: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return (P, M + 1), the probability of a jump across each gap between typed variants at cm (M,) by each
+    chain; nothing is jumped before the first and after the last.
     """
-    morgans = np.concatenate([[0.0], np.maximum(np.diff(cm), 1e-6) / 100, [0.0]])
-    jump = -np.expm1(-4 * POPULATION_SIZES[:, None] * morgans / n_panel)
-    return np.asarray(jump, np.float32)
+    length = np.concatenate([[0.0], np.maximum(np.diff(cm), 1e-6), [0.0]])
+    return np.asarray(-np.expm1(-JUMPS_PER_CM[:, None] * length), np.float32)
 
 
-def posteriors(
-    window: TypedWindow, anchors: Anchors, context: Context, targets: slice, out: NDArray[np.float32]
-) -> None:
-    """Fill out (T, A, K, P) with the posterior of each context haplotype, one for each population size."""
-    jump = jump_probability(window.cm, window.panel.shape[1])
-    odds = np.float32(ERROR / (1 - ERROR))
+def run_chains(
+    window: TypedWindow,
+    anchors: Anchors,
+    context: Context,
+    targets: slice,
+    words: NDArray[np.uint64],
+    segments: Segments,
+) -> Chains:
+    """Run the chains over the typed variants of some targets, whose context this is, and copy from words (N,
+    W), the packed core that the segments cut.
+    """
+    n_chains, n_slots = len(JUMPS_PER_CM), words.shape[1] * 64
     target = np.ascontiguousarray(window.target[:, targets])
-    _posteriors(window.panel, target, anchors.gap, jump, odds, context.haplotype, out)
+    posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
+    dose = np.zeros((target.shape[1], n_chains, n_slots), np.float32)
+    _run(
+        window.panel, target, anchors.gap,
+        jump_probability(window.cm), (ERRORS / (1 - ERRORS)).astype(np.float32),
+        context.haplotype, words, segments.start, segments.left, segments.right, segments.share,
+        posterior, dose,
+    )  # fmt: skip
+    return Chains(posterior, np.ascontiguousarray(np.swapaxes(dose, 1, 2)))

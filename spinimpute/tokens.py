@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.li_stephens import POPULATION_SIZES, posteriors
+from spinimpute.li_stephens import JUMPS_PER_CM
 from spinimpute.mismatches import count_mismatches, mismatch_left, mismatch_right
 from spinimpute.retrieval import Anchors, Context, TypedWindow
 
@@ -23,7 +23,7 @@ SITES_PER_SIDE = 16
 COUNT_CM = np.array([0.03, 0.1, 0.3, 1.0])
 N_RUN = 14
 N_COUNT = 2 * len(COUNT_CM)
-N_MEASURES = N_RUN + N_COUNT + len(POPULATION_SIZES)
+N_MEASURES = N_RUN + N_COUNT + len(JUMPS_PER_CM)
 N_SITE_FEATURES = 4
 
 
@@ -189,9 +189,15 @@ def task_features(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
     return np.stack([size, np.log(span + 0.001)], axis=1).astype(np.float32)
 
 
-def describe(window: TypedWindow, anchors: Anchors, context: Context, targets: slice) -> Tokens:
-    """Measure every context haplotype against its target; context belongs to the given targets of the
-    window.
+def describe(
+    window: TypedWindow,
+    anchors: Anchors,
+    context: Context,
+    posterior: NDArray[np.float32],
+    targets: slice,
+) -> Tokens:
+    """Measure every context haplotype against its target; context and posterior (T, A, K, P) belong to the
+    given targets of the window.
     """
     shape = context.haplotype.shape
     measures = np.empty((*shape, N_MEASURES), np.float32)
@@ -207,5 +213,5 @@ def describe(window: TypedWindow, anchors: Anchors, context: Context, targets: s
         anchors.gap, anchors.cm, anchors.low, anchors.high, bounds,
         context.haplotype, measures, match, sites,
     )  # fmt: skip
-    posteriors(window, anchors, context, targets, measures[..., N_RUN + N_COUNT :])
+    measures[..., N_RUN + N_COUNT :] = posterior
     return Tokens(measures, match, sites, task_features(window, anchors))

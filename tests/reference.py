@@ -171,20 +171,24 @@ def query_logit(
     left: list[int],
     right: list[int],
     share: float,
+    chain: list[float],
     query: list[float],
 ) -> float:
-    """One query's logit by loops: copied frequency of each head, blended, then the calibrated head."""
+    """One query's logit by loops: copied frequency of each head, blended, and the chains' doses, then the
+    calibrated head.
+    """
     n_heads = spin.config.heads
     frequency, spread = [], []
     for h in range(n_heads):
         low = sum(w[h] for w, carries in zip(weights_left, left, strict=True) if carries)
         high = sum(w[h] for w, carries in zip(weights_right, right, strict=True) if carries)
-        frequency.append(min(max((1 - share) * low + share * high, 1e-5), 1 - 1e-5))
+        frequency.append((1 - share) * low + share * high)
         entropies = [
             -sum(w[h] * math.log(w[h]) for w in side if w[h] > 0) for side in (weights_left, weights_right)
         ]
         spread.append((1 - share) * entropies[0] + share * entropies[1])
     head = spin.calibration
+    frequency = [min(max(p, 1e-5), 1 - 1e-5) for p in frequency + chain]
     logits = [math.log(p / (1 - p)) for p in frequency]
     features = [*logits, *spread, max(logits) - min(logits), *query]
     hidden = _silu(_linear(head.second, _silu(_linear(head.first, features))))

@@ -1,4 +1,4 @@
-"""The chain on the pool of retrieved haplotypes against enumeration of all its paths."""
+"""The chains on the pool of retrieved haplotypes against enumeration of all their paths."""
 
 from __future__ import annotations
 
@@ -9,29 +9,56 @@ import pytest
 from numpy.typing import NDArray
 from test_retrieval import make_window
 
-from spinimpute.li_stephens import ERROR, POPULATION_SIZES, jump_probability, posteriors
-from spinimpute.retrieval import TypedWindow, order_panel, place_anchors, retrieve
+from spinimpute.bits import pack, unpack
+from spinimpute.copying import Segments, cut_segments
+from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, NEGLIGIBLE, jump_probability, run_chains
+from spinimpute.retrieval import Anchors, TypedWindow, order_panel, place_anchors, retrieve
+from spinimpute.tokens import task_features
+
+N_SLOTS = 64
+
+
+def _untyped_core(
+    window: TypedWindow, anchors: Anchors, seed: int
+) -> tuple[NDArray[np.uint64], NDArray[np.float64], Segments]:
+    """Words (N, 1), map positions (64,) and segments of random untyped variants around the typed ones."""
+    rng = np.random.default_rng(seed)
+    words = pack((rng.random((N_SLOTS, window.panel.shape[1])) < 0.3).astype(np.uint8))
+    cm = np.sort(rng.uniform(window.cm[0] - 0.05, window.cm[-1] + 0.05, N_SLOTS))
+    log_odds = np.zeros(N_SLOTS, np.float32)
+    return words, cm, cut_segments(cm, log_odds, anchors.cm, task_features(window, anchors))
 
 
 @pytest.mark.parametrize("seed", [21, 22, 23])
-def test_posteriors_equal_the_sum_over_all_paths(seed: int) -> None:
+def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
     window = make_window(seed, n_typed=5, n_panel=12)
     anchors = place_anchors(window.cm, np.array([0, 2, 5]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(1, 4), 3)
-    found = np.empty((*context.haplotype.shape, len(POPULATION_SIZES)), np.float32)
-    posteriors(window, anchors, context, slice(1, 4), found)
-    jump = jump_probability(window.cm, 12)
+    words, cm, segments = _untyped_core(window, anchors, seed)
+    found = run_chains(window, anchors, context, slice(1, 4), words, segments)
+    assert found.dose.shape == (3, N_SLOTS, len(JUMPS_PER_CM))
+    alleles = unpack(words, N_SLOTS)
+    jump = jump_probability(window.cm)
     for t in range(3):
         pool = np.unique(context.haplotype[t])
-        for i in range(len(POPULATION_SIZES)):
-            expected = _enumerate(window, anchors.gap, pool, jump[i], 1 + t)
+        for i in range(len(JUMPS_PER_CM)):
+            expected = _enumerate(window, anchors.gap, pool, jump[i], ERRORS[i], 1 + t)
             for a in range(len(anchors)):
                 seats = np.searchsorted(pool, context.haplotype[t, a])
-                np.testing.assert_allclose(found[t, a, :, i], expected[a, seats], rtol=2e-3, atol=1e-6)
+                np.testing.assert_allclose(
+                    found.posterior[t, a, :, i], expected[a, seats], rtol=2e-3, atol=1e-6
+                )
+            copied = _copied(expected, alleles[:, pool], anchors.cm, cm)
+            np.testing.assert_allclose(found.dose[t, :, i], copied, rtol=2e-3, atol=1e-5)
 
 
 def _enumerate(
-    window: TypedWindow, gap: NDArray[np.int64], pool: NDArray[np.int32], jump: NDArray[np.float32], t: int
+    window: TypedWindow,
+    gap: NDArray[np.int64],
+    pool: NDArray[np.int32],
+    jump: NDArray[np.float32],
+    error: float,
+    t: int,
 ) -> NDArray[np.float64]:
     """Posterior (A, S) of the state left of each anchor's gap: a path names a state for every typed
     variant.
@@ -45,10 +72,22 @@ def _enumerate(
                 weight *= (1 - jump[m]) * (path[m] == path[m - 1]) + jump[m] / n
             allele = window.target[m, t]
             if allele >= 0 and window.panel[m, pool[path[m]]] != allele:
-                weight *= ERROR / (1 - ERROR)
+                weight *= error / (1 - error)
         for a, g in enumerate(gap):
             total[a, path[max(g - 1, 0)]] += weight
     return total / total.sum(axis=1, keepdims=True)
+
+
+def _copied(
+    posterior: NDArray[np.float64],
+    alleles: NDArray[np.uint8],
+    anchor_cm: NDArray[np.float64],
+    cm: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Dose (slots,) of alleles (slots, S) by posteriors (A, S) without the negligible, blended in cM."""
+    kept = np.where(posterior < NEGLIGIBLE / posterior.shape[1], 0, posterior)
+    by_anchor = alleles @ (kept / kept.sum(axis=1, keepdims=True)).T  # (slots, A)
+    return np.array([np.interp(x, anchor_cm, row) for x, row in zip(cm, by_anchor, strict=True)])
 
 
 def test_the_posterior_prefers_whoever_matches_on() -> None:
@@ -59,7 +98,7 @@ def test_the_posterior_prefers_whoever_matches_on() -> None:
     window = TypedWindow(np.linspace(0, 0.4, 40), panel, np.zeros((40, 1), np.int8))
     anchors = place_anchors(window.cm, np.array([0, 20, 40]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 1), 3)
-    found = np.empty((1, 3, 3, len(POPULATION_SIZES)), np.float32)
-    posteriors(window, anchors, context, slice(0, 1), found)
+    words, _, segments = _untyped_core(window, anchors, 1)
+    found = run_chains(window, anchors, context, slice(0, 1), words, segments).posterior
     by_haplotype = {int(h): found[0, 1, k, 0] for k, h in enumerate(context.haplotype[0, 1])}
     assert by_haplotype[1] > by_haplotype[0] > by_haplotype[2]

@@ -7,8 +7,11 @@ import pytest
 import reference
 from test_retrieval import every_gap, make_window
 
+from spinimpute.li_stephens import JUMPS_PER_CM
 from spinimpute.retrieval import order_panel, retrieve
 from spinimpute.tokens import COUNT_CM, N_RUN, SITES_PER_SIDE, describe
+
+N_CHAINS = len(JUMPS_PER_CM)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +19,8 @@ def described():  # type: ignore[no-untyped-def]
     window = make_window(11)
     anchors = every_gap(window)
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 4), 8)
-    return window, anchors, context, describe(window, anchors, context, slice(0, 4))
+    posterior = np.random.default_rng(12).random((*context.haplotype.shape, N_CHAINS), np.float32)
+    return window, anchors, context, describe(window, anchors, context, posterior, slice(0, 4))
 
 
 def test_all_numbers_are_finite(described) -> None:  # type: ignore[no-untyped-def]

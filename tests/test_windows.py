@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from test_retrieval import mosaics
 
 from spinimpute.bits import unpack
-from spinimpute.copying import copy_alleles, cut_segments
+from spinimpute.copying import LEAST_DOSE, copy_alleles, cut_segments
 from spinimpute.inference import ABSENT, BATCH_TOKENS, Engine, choose_anchors
 from spinimpute.io.vcf import RecordBlock
 from spinimpute.panel import PanelBlock, TypedRecords, pack_block
@@ -115,15 +115,19 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
     spread = entropy(weights)
     task = task_features(window.flanked, anchors)
     segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
-    found = copy_alleles(window.core.words, segments, context.haplotype, weights.numpy(), spread.numpy())
     bits = unpack(window.core.words, window.core.words.shape[1] * 64)
+    dose = rng.random((4, len(bits), CONFIG.posteriors), np.float32) ** 9  # hardly anything, mostly
+    found = copy_alleles(
+        window.core.words, segments, context.haplotype, weights.numpy(), spread.numpy(), dose
+    )
+    np.testing.assert_array_equal(found.chain, dose[found.target, found.slot])
     seen = set(zip(found.target.tolist(), found.slot.tolist(), strict=True))
     for j in range(len(segments.left)):
         a, b = int(segments.left[j]), int(segments.right[j])
         slots = np.arange(segments.start[j], segments.start[j + 1])
         for t in range(4):
             left, right = (bits[slots][:, context.haplotype[t, i]] for i in (a, b))
-            carried = slots[(left | right).any(axis=1)]
+            carried = slots[(left | right).any(axis=1) | (dose[t, slots] > LEAST_DOSE).any(axis=1)]
             assert {(t, int(s)) for s in carried} == {(t, int(s)) for s in slots} & seen
     blended = _blend(window, anchors.cm, context.haplotype, weights, bits, found.target, found.slot)
     np.testing.assert_allclose(found.frequency, blended, atol=1e-5)
@@ -172,14 +176,14 @@ def test_threads_and_batches_do_not_matter(engine: Engine, monkeypatch: pytest.M
 
 def test_windows_hardly_change_a_dosage(engine: Engine) -> None:
     """With flanks of 2 cM no dosage may move by more than 0.1 for the place of a window's edge, and 99 % by
-    0.001.
+    0.003: the chains choose among the contexts of the window.
     """
     blocks = make_blocks(9, n_records=1500)
     whole = engine.impute(_one_window(blocks))
     cut = np.concatenate([engine.impute(w) for w in cut_windows(iter(blocks), 1.3, 2.0)])
     moved = np.abs(whole - cut)
     assert moved.max() < 0.1
-    assert np.quantile(moved, 0.99) < 1e-3
+    assert np.quantile(moved, 0.99) < 3e-3
 
 
 def test_without_a_typed_variant_the_panel_frequency_is_the_dose(engine: Engine) -> None:

@@ -1,9 +1,10 @@
 """Run spinimpute, Beagle and Minimac4 on the same inputs and report accuracy, time and memory of each.
 
-python -m benchmarks.accuracy.run --data DIR --out RESULTS [--sets ...] [--arrays ...] [--tools ...]
+python -m benchmarks.accuracy.run --data DIR --out RESULTS [--sets ..] [--arrays ..] [--models ..] [--peers ..]
 
 DIR holds a folder for each set: panel.bcf, truth.bcf, target.ARRAY.vcf.gz for each array, and plink.map;
-without one the tools run without a map. Needs bcftools and tabix; tools that are not installed are left out.
+without one the tools run without a map. Needs bcftools and tabix; peers that are not installed and tools
+that fail are left out.
 RESULTS gets table.md, quality.md, results.json, and each tool's output and log. --score-only measures outputs
 that are there already, and takes over their costs.
 """
@@ -14,13 +15,18 @@ import argparse
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy.report import Result, compare, quality_table, table
-from benchmarks.accuracy.tools import TOOLS, Cost, Output, Problem, Setting
+from benchmarks.accuracy.tools import PEERS, Cost, Output, Problem, Setting, run_spinimpute
+from spinimpute.model_store import shipped_models
+
+Tool = Callable[[Problem, Setting], Output]
 
 
 def problems(data: Path, sets: Iterable[str], arrays: Iterable[str] | None, work: Path) -> Iterable[Problem]:
@@ -59,9 +65,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", help="default: every folder of DATA with a panel.bcf")
     parser.add_argument("--arrays", nargs="+", help="default: every array of a set")
-    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
+    parser.add_argument("--models", nargs="*", default=[model.name for model in shipped_models()])
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--model", help="spinimpute's --model")
     parser.add_argument("--score-only", action="store_true")
     return parser.parse_args()
 
@@ -71,14 +77,28 @@ def earlier(work: Path, tools: Iterable[str]) -> list[Output]:
     outputs = []
     for tool in tools:
         prepare = work / "prepare.log.txt.cost.json"
+        cost = work / f"{tool}.log.txt.cost.json"
+        if not cost.exists():
+            continue  # it failed
         outputs.append(
             Output(
                 tool,
                 work / f"{tool}.vcf.gz",
-                Cost(**json.loads((work / f"{tool}.log.txt.cost.json").read_text())),
+                Cost(**json.loads(cost.read_text())),
                 Cost(**json.loads(prepare.read_text())) if tool == "minimac4" else None,
             )
         )
+    return outputs
+
+
+def attempt(tools: Mapping[str, Tool], problem: Problem, setting: Setting) -> list[Output]:
+    """Run the tools one after another; one that fails is reported and left out."""
+    outputs = []
+    for tool in tools.values():
+        try:
+            outputs.append(tool(problem, setting))
+        except RuntimeError as error:
+            print(f"{problem.name} / {problem.array}: {error}", file=sys.stderr, flush=True)
     return outputs
 
 
@@ -86,16 +106,17 @@ def main() -> None:
     """Run every tool on every problem, one at a time."""
     given = arguments()
     sets = given.sets or sorted(path.parent.name for path in given.data.glob("*/panel.bcf"))
-    tools = [tool for tool in given.tools if tool == "spinimpute" or shutil.which(tool)]
+    tools: dict[str, Tool] = {Path(model).name: partial(run_spinimpute, model) for model in given.models}
+    tools |= {peer: PEERS[peer] for peer in given.peers if shutil.which(peer)}
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as scratch:
         for problem in problems(given.data, sets, given.arrays, Path(scratch)):
             work = given.out / f"{problem.name}.{problem.array}"
             work.mkdir(parents=True, exist_ok=True)
-            setting = Setting(work, given.threads, given.model)
-            outputs = (
-                earlier(work, tools) if given.score_only else [TOOLS[t](problem, setting) for t in tools]
-            )
+            setting = Setting(work, given.threads)
+            outputs = earlier(work, tools) if given.score_only else attempt(tools, problem, setting)
+            if not outputs:
+                continue
             results += compare(problem.name, problem.array, problem.truth, outputs)
             print(*table(results[-len(outputs) :]).splitlines()[2:], sep="\n", flush=True)
             write(given.out, results)

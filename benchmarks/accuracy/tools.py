@@ -58,7 +58,6 @@ class Setting:
 
     work: Path
     threads: int
-    model: str | None
 
 
 def run(command: Sequence[str | Path], log: Path) -> Cost:
@@ -68,13 +67,15 @@ def run(command: Sequence[str | Path], log: Path) -> Cost:
     with log.open("wb") as output:
         status = subprocess.call(launcher, stdout=output, stderr=subprocess.STDOUT)
     if status:
+        report.unlink()
         raise RuntimeError(f"{command[0]} failed with status {status}; see {log}")
     return Cost(**json.loads(report.read_text()))
 
 
-def run_spinimpute(problem: Problem, setting: Setting) -> Output:
-    """Impute with this version of spinimpute."""
-    imputed = setting.work / "spinimpute.vcf.gz"
+def run_spinimpute(model: str, problem: Problem, setting: Setting) -> Output:
+    """Impute with this version of spinimpute and one of its models."""
+    name = Path(model).name
+    imputed = setting.work / f"{name}.vcf.gz"
     command: Command = [
         sys.executable,
         "-m",
@@ -87,8 +88,8 @@ def run_spinimpute(problem: Problem, setting: Setting) -> Output:
     ]
     command += ["--out", imputed, "--nthreads", str(setting.threads)]
     command += ["--map", problem.map] if problem.map else []
-    command += ["--model", setting.model] if setting.model else []
-    return Output("spinimpute", imputed, run(command, setting.work / "spinimpute.log.txt"))
+    command += ["--model", model]
+    return Output(name, imputed, run(command, setting.work / f"{name}.log.txt"))
 
 
 def run_beagle(problem: Problem, setting: Setting) -> Output:
@@ -119,4 +120,4 @@ def _minimac_map(plink: Path, work: Path) -> Path:
     return own
 
 
-TOOLS = {"spinimpute": run_spinimpute, "beagle": run_beagle, "minimac4": run_minimac4}
+PEERS = {"beagle": run_beagle, "minimac4": run_minimac4}

@@ -34,7 +34,7 @@ class SpinConfig:
     context: int = 64
     runs: int = 14
     counts: int = 8
-    posteriors: int = 2
+    posteriors: int = 3
     task_features: int = 2
     site_features: int = 4
     query_features: int = 4
@@ -92,22 +92,22 @@ class Calibration(nn.Module):
 
     def __init__(self, config: SpinConfig) -> None:
         super().__init__()
-        self.mixture = nn.Parameter(torch.zeros(config.heads))
-        n_features = 2 * config.heads + 1 + config.query_features
+        self.mixture = nn.Parameter(torch.zeros(config.heads + config.posteriors))
+        n_features = 2 * config.heads + config.posteriors + 1 + config.query_features
         self.first = nn.Linear(n_features, config.hidden)
         self.second = nn.Linear(config.hidden, config.hidden // 2)
         self.last = nn.Linear(config.hidden // 2, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, frequency: Tensor, entropy: Tensor, query: Tensor) -> Tensor:
+    def forward(self, frequency: Tensor, chain: Tensor, entropy: Tensor, query: Tensor) -> Tensor:
         """Return the logit (Q,) of carrying the allele.
 
-        frequency (Q, H) of carriers by head; entropy (Q, H) of the heads' weights in nats; query (Q, 4):
-        panel log-odds of the allele, log cM to the nearest anchor, log panel size, log map length of 8 typed
-        variants.
+        frequency (Q, H) of carriers by head; chain (Q, P) dose by Li-Stephens chain, as if of further heads;
+        entropy (Q, H) of the heads' weights in nats; query (Q, 4): panel log-odds of the allele, log cM to
+        the nearest anchor, log panel size, log map length of 8 typed variants.
         """
-        bounded = frequency.clamp(MARGIN, 1 - MARGIN)
+        bounded = torch.cat([frequency, chain], dim=-1).clamp(MARGIN, 1 - MARGIN)
         logits = torch.logit(bounded)
         spread = logits.amax(-1, keepdim=True) - logits.amin(-1, keepdim=True)
         features = torch.cat([logits, entropy, spread, query], dim=-1)
@@ -160,20 +160,21 @@ class Spin(nn.Module):
         return functional.softmax(scores, dim=-1).transpose(-1, -2)
 
     def query_logits(
-        self, weights: Tensor, left: Tensor, right: Tensor, share: Tensor, query: Tensor
+        self, weights: Tensor, left: Tensor, right: Tensor, share: Tensor, chain: Tensor, query: Tensor
     ) -> Tensor:
         """Return the logits (B, J, Q) of queries between neighbouring anchors, J = A - 1.
 
         weights (B, A, K, H) from `forward`; left, right (B, J, Q, K) carriers among the contexts at either
-        end; share (B, J, Q) weight of the right anchor, linear in cM; query (B, J, Q, 4) as
-        `Calibration.forward`.
+        end; share (B, J, Q) weight of the right anchor, linear in cM; chain (B, J, Q, P) and query (B, J, Q,
+        4) as `Calibration.forward`.
         """
         share = share.unsqueeze(-1)
         frequency = torch.lerp(
             copied_frequency(weights[:, :-1], left), copied_frequency(weights[:, 1:], right), share
         )
         spread = entropy(weights).unsqueeze(2)  # (B, A, 1, H)
-        logits: Tensor = self.calibration(frequency, torch.lerp(spread[:, :-1], spread[:, 1:], share), query)
+        spread = torch.lerp(spread[:, :-1], spread[:, 1:], share)
+        logits: Tensor = self.calibration(frequency, chain, spread, query)
         return logits
 
 

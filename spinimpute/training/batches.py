@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spinimpute.copying import FLOOR_CM
+from spinimpute.copying import FLOOR_CM, LEAST_DOSE
 from spinimpute.training.pseudo_targets import Draw
 
 
@@ -21,8 +21,8 @@ class Batch:
 
     measures, match, sites, task, previous, following as `Spin.forward`; left, right (B, J, Q, K) uint8, which
     context haplotypes of the anchors at either end carry the allele; share (B, J, Q) weight of the right
-    anchor; query (B, J, Q, 4) as `Calibration.forward`; truth (B, J, Q); asked (B, J, Q) 1 for a real query,
-    0 for padding.
+    anchor; chain (B, J, Q, P) and query (B, J, Q, 4) as `Calibration.forward`; truth (B, J, Q); asked (B, J,
+    Q) 1 for a real query, 0 for padding.
     """
 
     measures: Tensor
@@ -34,6 +34,7 @@ class Batch:
     left: Tensor
     right: Tensor
     share: Tensor
+    chain: Tensor
     query: Tensor
     truth: Tensor
     asked: Tensor
@@ -51,18 +52,24 @@ def _polymorphic(
     last: int,
     left: NDArray[np.int32],
     right: NDArray[np.int32],
+    chain: NDArray[np.float32],
     found: NDArray[np.int64],
 ) -> int:
-    """List the untyped variants in [first, last) that somebody in either context carries; return how many."""
+    """List the untyped variants in [first, last) that somebody in either context or a chain's dose (V, P)
+    carries; return how many.
+    """
     n = 0
     for v in range(first, last):
         if typed[v]:
             continue
+        carried = False
+        for i in range(chain.shape[1]):
+            carried |= chain[v, i] > LEAST_DOSE
         for k in range(left.shape[0]):
-            if panel[v, left[k]] or panel[v, right[k]]:
-                found[n] = v
-                n += 1
-                break
+            carried |= panel[v, left[k]] != 0 or panel[v, right[k]] != 0
+        if carried:
+            found[n] = v
+            n += 1
     return n
 
 
@@ -71,6 +78,7 @@ class _Queries:
     left: NDArray[np.uint8]
     right: NDArray[np.uint8]
     share: NDArray[np.float32]
+    chain: NDArray[np.float32]
     query: NDArray[np.float32]
     truth: NDArray[np.float32]
     asked: NDArray[np.float32]
@@ -81,7 +89,7 @@ def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at
     first, last = int(draw.first_variant[a]), int(draw.first_variant[a + 1])
     left, right = draw.context.haplotype[t, a], draw.context.haplotype[t, a + 1]
     found = np.empty(max(last - first, 1), np.int64)
-    n_found = _polymorphic(draw.panel, draw.typed, first, last, left, right, found)
+    n_found = _polymorphic(draw.panel, draw.typed, first, last, left, right, draw.chain[t], found)
     n = min(out.truth.shape[2], n_found)
     chosen = rng.permutation(found[:n_found])[:n]
     low, high = draw.anchors.cm[a], draw.anchors.cm[a + 1]
@@ -90,6 +98,7 @@ def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at
     out.right[at][:n] = draw.panel[chosen[:, None], right]
     share = (cm - low) / (high - low) if high > low else np.full(n, 0.5)
     out.share[at][:n] = share
+    out.chain[at][:n] = draw.chain[t, chosen]
     out.query[at][:n, 0] = draw.log_odds[chosen]
     out.query[at][:n, 1] = np.log(np.minimum(cm - low, high - cm) + FLOOR_CM)
     task = draw.tokens.task[a : a + 2]
@@ -108,6 +117,7 @@ def sample_batch(
         left=np.zeros((*shape, context_size), np.uint8),
         right=np.zeros((*shape, context_size), np.uint8),
         share=np.zeros(shape, np.float32),
+        chain=np.zeros((*shape, draws[0].chain.shape[2]), np.float32),
         query=np.zeros((*shape, 4), np.float32),
         truth=np.zeros(shape, np.float32),
         asked=np.zeros(shape, np.float32),

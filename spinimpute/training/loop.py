@@ -62,7 +62,7 @@ class TrainSummary:
 def batch_loss(network: Spin, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean binary cross-entropy (nats) over the asked queries, and all query logits (B, J, Q)."""
     weights = network(batch.measures, batch.match, batch.sites, batch.task, batch.previous, batch.following)
-    logits = network.query_logits(weights, batch.left, batch.right, batch.share, batch.query)
+    logits = network.query_logits(weights, batch.left, batch.right, batch.share, batch.chain, batch.query)
     loss = functional.binary_cross_entropy_with_logits(
         logits, batch.truth, weight=batch.asked, reduction="sum"
     )

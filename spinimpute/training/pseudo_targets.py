@@ -11,12 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.bits import WORD, pack
+from spinimpute.copying import cut_segments
+from spinimpute.li_stephens import run_chains
 from spinimpute.retrieval import Anchors, Context, TypedWindow, order_panel, place_anchors, retrieve
-from spinimpute.tokens import Tokens, describe
+from spinimpute.tokens import Tokens, describe, task_features
 from spinimpute.training.sources import Source
 
 MIN_PANEL_PEOPLE = 40
 MIN_TYPED = 24
+# Share of tasks with everybody else as the panel: people impute from the largest panel that they can get.
+SHARE_WHOLE = 0.3
 # Typed gaps between anchors; fewer where the region would not have anchors enough for a training stretch.
 STRIDES = (3, 7)
 MIN_ANCHORS = 8
@@ -32,7 +37,8 @@ class Draw:
 
     panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel;
     cm (V,); typed (V,) bool; log_odds (V,) of that allele in the panel; first_variant (A,), the first variant
-    at or after each anchor; tokens, context and anchors of the T targets.
+    at or after each anchor; chain (T, V, P) dose by Li-Stephens chain; tokens, context and anchors of the T
+    targets.
     """
 
     panel: NDArray[np.uint8]
@@ -41,6 +47,7 @@ class Draw:
     typed: NDArray[np.bool_]
     log_odds: NDArray[np.float32]
     first_variant: NDArray[np.int64]
+    chain: NDArray[np.float32]
     anchors: Anchors
     context: Context
     tokens: Tokens
@@ -64,7 +71,8 @@ def choose_people(
         centres = rng.uniform(0, n_people, rng.integers(1, 4))
         distance = np.abs(np.arange(n_people)[:, None] - centres).min(axis=1)
         order = np.argsort(distance + rng.uniform(0, 0.15 * n_people, n_people))
-    n_panel = round(log_uniform(rng, MIN_PANEL_PEOPLE, n_people - n_targets))
+    most = n_people - n_targets
+    n_panel = most if rng.random() < SHARE_WHOLE else round(log_uniform(rng, MIN_PANEL_PEOPLE, most))
     members = order[: n_panel + n_targets]
     if rng.random() < 0.15 and len(order) >= n_panel + 2 * n_targets:
         return members[:n_panel], order[n_panel + n_targets :][-n_targets:]
@@ -75,7 +83,9 @@ def choose_people(
 def choose_array(
     rng: np.random.Generator, pos: NDArray[np.int64], maf: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Return the typed variants (V,) of a random array: biased to common variants and to some stretches."""
+    """Return the typed variants (V,) of a random array: biased to common variants and to some stretches, and
+    half of the time as evenly spread as this allows.
+    """
     spacing = log_uniform(rng, 800, 10_000)
     wanted = max(MIN_TYPED, int((pos[-1] - pos[0]) / spacing))
     eligible = np.flatnonzero(maf > rng.choice([0.0, 0.01, 0.05, 0.05]))
@@ -84,9 +94,13 @@ def choose_array(
     knots = np.linspace(pos[0], pos[-1], 2 + int((pos[-1] - pos[0]) / 50_000))
     favour = np.exp(np.interp(pos[eligible], knots, rng.normal(0, rng.uniform(0, 1), len(knots))))
     weight = favour * (maf[eligible] + 1e-3) ** rng.uniform(0, 0.7)
-    chosen = rng.choice(eligible, min(wanted, len(eligible)), replace=False, p=weight / weight.sum())
+    weight /= weight.sum()
     typed = np.zeros(len(pos), bool)
-    typed[chosen] = True
+    if rng.random() < 0.5:
+        typed[rng.choice(eligible, min(wanted, len(eligible)), replace=False, p=weight)] = True
+    else:
+        at = (np.arange(wanted) + rng.random()) / wanted
+        typed[eligible[np.searchsorted(np.cumsum(weight), at).clip(0, len(eligible) - 1)]] = True
     return typed
 
 
@@ -148,14 +162,25 @@ def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int
     anchors = place_anchors(window.cm, gaps)
     everybody = slice(0, truth.shape[1])
     context = retrieve(window, anchors, order_panel(window, anchors), everybody, context_size)
+    words = pack(split.panel)
+    log_odds = np.log(split.frequency / (1 - split.frequency)).astype(np.float32)
+    padding = (0, words.shape[1] * WORD - len(split.cm))
+    segments = cut_segments(
+        np.pad(split.cm, padding, "edge"),
+        np.pad(log_odds, padding),
+        anchors.cm,
+        task_features(window, anchors),
+    )
+    chains = run_chains(window, anchors, context, everybody, words, segments)
     return Draw(
         panel=split.panel,
         truth=truth,
         cm=split.cm,
         typed=typed,
-        log_odds=np.log(split.frequency / (1 - split.frequency)).astype(np.float32),
+        log_odds=log_odds,
         first_variant=np.searchsorted(split.cm, anchors.cm),
+        chain=np.ascontiguousarray(chains.dose[:, : len(split.cm)]),
         anchors=anchors,
         context=context,
-        tokens=describe(window, anchors, context, everybody),
+        tokens=describe(window, anchors, context, chains.posterior, everybody),
     )

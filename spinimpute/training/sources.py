@@ -21,7 +21,10 @@ MAX_SPAN_BP = 3_000_000
 MIN_VARIANTS = 200
 # Sources shorter than this are drawn in proportion to their length, longer ones alike.
 FULL_WEIGHT_BP = 500_000
-SIMULATED_BP = 1_500_000
+# Simulated regions are as long as this, and shorter with more people than that, so that memory stays bounded.
+SIMULATED_BP = 2_000_000
+SIMULATED_PEOPLE = (300, 10_000)
+LARGE_PEOPLE = 3_000
 _MODELS = (
     *("out_of_africa", "american_admixture", "out_of_africa", "human_bottleneck", "out_of_africa"),
     *("cattle", "american_admixture", "dog", "out_of_africa", "selfing_plant"),
@@ -122,12 +125,21 @@ def gather_sources(config: TrainConfig) -> tuple[list[Source], list[Source]]:
 
 
 def simulate_source(seed: int, index: int) -> Source:
-    """Simulate the index-th region of a training run: species in turn, 300 to 3000 people."""
+    """Simulate the index-th region of a training run: species in turn, 300 to 10,000 people; without
+    variants that fewer than 3 haplotypes carry where they are many.
+    """
     rng = np.random.default_rng([seed, 3, index])
-    people = int(np.exp(rng.uniform(np.log(300), np.log(3000))))
+    people = int(np.exp(rng.uniform(*np.log(SIMULATED_PEOPLE))))
     model = _MODELS[index % len(_MODELS)]
+    large = people > LARGE_PEOPLE
     region = simulate_region(
-        RegionSpec(model, people=people, length=SIMULATED_BP), seed=seed * 1000 + index + 1
+        RegionSpec(
+            model,
+            people=people,
+            length=int(SIMULATED_BP * LARGE_PEOPLE / people) if large else SIMULATED_BP,
+            min_maf=1.25 / people if large else 0.0,
+        ),
+        seed=seed * 1000 + index + 1,
     )
     return Source(f"{model}-{index}", region.pos, region.cm, region.alleles)
 

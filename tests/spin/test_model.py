@@ -20,7 +20,7 @@ CONFIG = SpinConfig(
     context=5,
     runs=7,
     counts=2,
-    posteriors=1,
+    posteriors=2,
 )
 B, A, K, S, Q = 2, 3, 5, 4, 3
 N_MEASURES = CONFIG.runs + CONFIG.counts + CONFIG.posteriors
@@ -51,13 +51,14 @@ def inputs() -> tuple[Tensor, ...]:
 
 
 @pytest.fixture
-def queries() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def queries() -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(3)
     left = torch.randint(0, 2, (B, A - 1, Q, K), generator=generator, dtype=torch.uint8)
     right = torch.randint(0, 2, (B, A - 1, Q, K), generator=generator, dtype=torch.uint8)
     share = torch.rand(B, A - 1, Q, generator=generator, dtype=torch.float64)
+    chain = torch.rand(B, A - 1, Q, CONFIG.posteriors, generator=generator, dtype=torch.float64)
     query = torch.randn(B, A - 1, Q, CONFIG.query_features, generator=generator, dtype=torch.float64)
-    return left, right, share, query
+    return left, right, share, chain, query
 
 
 def test_weights_equal_plain_loops(network: Spin, inputs: tuple[Tensor, ...]) -> None:
@@ -70,12 +71,12 @@ def test_weights_sum_to_one_over_the_context(network: Spin, inputs: tuple[Tensor
 
 
 def test_queries_equal_plain_loops(
-    network: Spin, inputs: tuple[Tensor, ...], queries: tuple[Tensor, Tensor, Tensor, Tensor]
+    network: Spin, inputs: tuple[Tensor, ...], queries: tuple[Tensor, ...]
 ) -> None:
     with torch.no_grad():
         weights = network(*inputs)
         logits = network.query_logits(weights, *queries)
-    left, right, share, query = queries
+    left, right, share, chain, query = queries
     for b in range(B):
         for j in range(A - 1):
             for q in range(Q):
@@ -86,6 +87,7 @@ def test_queries_equal_plain_loops(
                     left[b, j, q].tolist(),
                     right[b, j, q].tolist(),
                     float(share[b, j, q]),
+                    chain[b, j, q].tolist(),
                     query[b, j, q].tolist(),
                 )
                 assert float(logits[b, j, q]) == pytest.approx(expected, abs=1e-9)
@@ -106,16 +108,15 @@ def test_context_order_does_not_matter(network: Spin, inputs: tuple[Tensor, ...]
     torch.testing.assert_close(shuffled, network(*inputs)[:, :, order])
 
 
-def test_a_fresh_network_only_copies(
-    inputs: tuple[Tensor, ...], queries: tuple[Tensor, Tensor, Tensor, Tensor]
-) -> None:
+def test_a_fresh_network_only_copies(inputs: tuple[Tensor, ...], queries: tuple[Tensor, ...]) -> None:
     torch.manual_seed(4)
     fresh = Spin(CONFIG).double()
     weights = fresh(*inputs)
-    left, right, share, _ = queries
+    left, right, share, chain, _ = queries
     low = (left.double().unsqueeze(-1) * weights[:, :-1].unsqueeze(2)).sum(3)
     high = (right.double().unsqueeze(-1) * weights[:, 1:].unsqueeze(2)).sum(3)
-    frequency = torch.lerp(low, high, share.unsqueeze(-1)).clamp(1e-5, 1 - 1e-5).mean(-1)
+    copied = torch.lerp(low, high, share.unsqueeze(-1))
+    frequency = torch.cat([copied, chain], dim=-1).clamp(1e-5, 1 - 1e-5).mean(-1)
     torch.testing.assert_close(torch.sigmoid(fresh.query_logits(weights, *queries)), frequency)
 
 
@@ -128,7 +129,7 @@ def test_unknown_typed_variants_have_no_say(network: Spin, inputs: tuple[Tensor,
 
 
 def test_gradients_against_finite_differences(
-    network: Spin, inputs: tuple[Tensor, ...], queries: tuple[Tensor, Tensor, Tensor, Tensor]
+    network: Spin, inputs: tuple[Tensor, ...], queries: tuple[Tensor, ...]
 ) -> None:
     measures, *others = inputs
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from test_retrieval import mosaics
 
+from spinimpute.copying import LEAST_DOSE
 from spinimpute.training.batches import sample_batch
 from spinimpute.training.pool import DrawPool
 from spinimpute.training.pseudo_targets import Draw, choose_array, choose_people, draw_task, observe
@@ -67,10 +68,10 @@ def test_the_same_seed_gives_the_same_draw_and_batch(source: Source, draw: Draw)
         torch.testing.assert_close(tensor, getattr(batches[1], name))
 
 
-def test_queries_ask_untyped_variants_that_the_context_carries(draw: Draw) -> None:
+def test_queries_ask_untyped_variants_that_the_context_or_a_chain_carries(draw: Draw) -> None:
     batch = sample_batch([draw], np.random.default_rng(4), 16, 8, 6)
     asked = batch.asked > 0
-    carried = (batch.left | batch.right).any(dim=-1)
+    carried = (batch.left | batch.right).any(dim=-1) | (batch.chain > LEAST_DOSE).any(dim=-1)
     assert bool((carried == asked).all())
     assert 0 < float(batch.truth[asked].mean()) < 0.6
     assert bool(((batch.share >= 0) & (batch.share <= 1)).all())
