@@ -1,7 +1,7 @@
 """Draw gains.png from gains.csv: python benchmarks/ablation/plot.py
 
-gains.csv has a row for each network or setting that was measured on the validation sets: what it is, whether it
-was kept, fewer errors than Beagle (%) with dense and with sparse arrays.
+gains.csv has a row for each network or setting that was measured on the validation sets: what it is, whether
+it was kept, fewer errors than Beagle (%) with dense and with sparse arrays.
 """
 
 from __future__ import annotations

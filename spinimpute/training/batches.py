@@ -110,8 +110,12 @@ def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at
 def sample_batch(
     draws: list[Draw], rng: np.random.Generator, stretches: int, length: int, queries: int
 ) -> Batch:
-    """Sample stretches of `length` anchors from random draws, with up to `queries` variants per segment."""
-    context_size = draws[0].context.haplotype.shape[2]
+    """Sample stretches of `length` anchors from random draws, with up to `queries` variants per segment.
+
+    All have contexts of one size: that of a random draw, smaller where its panel is.
+    """
+    context_size = draws[rng.integers(len(draws))].context_size
+    draws = [draw for draw in draws if draw.context_size == context_size]
     shape = (stretches, length - 1, queries)
     out = _Queries(
         left=np.zeros((*shape, context_size), np.uint8),

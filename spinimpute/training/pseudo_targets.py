@@ -19,6 +19,8 @@ from spinimpute.tokens import Tokens, describe, task_features
 from spinimpute.training.sources import Source
 
 MIN_PANEL_PEOPLE = 40
+# Pseudo-targets, fewer in a panel of less than three times as many people.
+TARGET_PEOPLE = 30
 MIN_TYPED = 24
 # Share of tasks with everybody else as the panel: people impute from the largest panel that they can get.
 SHARE_WHOLE = 0.3
@@ -52,6 +54,11 @@ class Draw:
     context: Context
     tokens: Tokens
 
+    @property
+    def context_size(self) -> int:
+        """K, which is less than the network's where the panel is smaller."""
+        return int(self.context.haplotype.shape[2])
+
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """Draw a number whose logarithm is uniform between those of low and high."""
@@ -73,6 +80,7 @@ def choose_people(
         order = np.argsort(distance + rng.uniform(0, 0.15 * n_people, n_people))
     most = n_people - n_targets
     n_panel = most if rng.random() < SHARE_WHOLE else round(log_uniform(rng, MIN_PANEL_PEOPLE, most))
+    n_panel = min(n_panel, most)
     members = order[: n_panel + n_targets]
     if rng.random() < 0.15 and len(order) >= n_panel + 2 * n_targets:
         return members[:n_panel], order[n_panel + n_targets :][-n_targets:]
@@ -129,8 +137,9 @@ class _Split:
     truth: NDArray[np.uint8]
 
 
-def _split(rng: np.random.Generator, source: Source, n_targets: int) -> _Split:
-    panel_people, target_people = choose_people(rng, source.alleles.shape[1] // 2, n_targets)
+def _split(rng: np.random.Generator, source: Source) -> _Split:
+    n_people = source.alleles.shape[1] // 2
+    panel_people, target_people = choose_people(rng, n_people, min(TARGET_PEOPLE, n_people // 3))
     panel = source.alleles[:, _haplotypes_of(panel_people)]
     truth = source.alleles[:, _haplotypes_of(target_people)]
     n = panel.shape[1]
@@ -149,10 +158,10 @@ def _choose_gaps(rng: np.random.Generator, n_typed: int) -> NDArray[np.int64]:
     return np.unique(np.append(np.arange(0, n_typed + 1, stride), n_typed)).astype(np.int64)
 
 
-def draw_task(source: Source, context_size: int, seed: list[int], n_targets: int = 30) -> Draw:
+def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     """Draw people, array, errors and anchors from a source and retrieve the contexts, repeatably by seed."""
     rng = np.random.default_rng(seed)
-    split = _split(rng, source, n_targets)
+    split = _split(rng, source)
     typed = choose_array(rng, split.pos, split.frequency)
     gaps = _choose_gaps(rng, int(typed.sum()))
     some = rng.permutation(split.truth.shape[1])[: max(4, MAX_TARGET_ANCHORS // len(gaps))]

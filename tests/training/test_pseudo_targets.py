@@ -78,6 +78,16 @@ def test_queries_ask_untyped_variants_that_the_context_or_a_chain_carries(draw: 
     assert bool((batch.previous[:, 0] == -1).all())
 
 
+def test_small_panels_go_into_batches_of_their_own(source: Source, draw: Draw) -> None:
+    few = Source("few", source.pos, source.cm, source.alleles[:, :18])
+    small = draw_task(few, CONTEXT, [1, 1])
+    assert small.context_size < CONTEXT
+    sizes = {
+        sample_batch([draw, small], np.random.default_rng(seed), 4, 8, 6).left.shape[-1] for seed in range(10)
+    }
+    assert sizes == {small.context_size, CONTEXT}
+
+
 def test_truth_follows_the_evidence(draw: Draw) -> None:
     batch = sample_batch([draw], np.random.default_rng(5), 64, 8, 12)
     share = (batch.left.float().mean(-1) + batch.right.float().mean(-1))[batch.asked > 0]
