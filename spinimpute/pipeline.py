@@ -36,7 +36,7 @@ from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import Window, cut_windows
 
 # What --model auto means on each device.
-DEFAULT_MODELS = {"cpu": "spin-small", "cuda": "spin-base"}
+DEFAULT_MODELS = {"cpu": "spin-small", "cuda": "spin-small"}
 
 
 class Listener(Protocol):
