@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from spinimpute import retrieval
 from spinimpute.bits import n_words, pack, unpack
 from spinimpute.pbwt import prefix_order, suffix_order
-from spinimpute.retrieval import REACH_CM, Anchors, TypedWindow, order_panel, place_anchors, retrieve
+from spinimpute.retrieval import (
+    ONE_SIDED,
+    REACH_CM,
+    Anchors,
+    PanelOrders,
+    TypedWindow,
+    order_panel,
+    place_anchors,
+    retrieve,
+)
 
 
 def mosaics(rng: np.random.Generator, n_typed: int, n: int, founders: int = 6) -> NDArray[np.uint8]:
@@ -98,8 +107,11 @@ def test_scores_equal_the_reference() -> None:
                 assert fast == pytest.approx(slow, abs=1e-9)
 
 
-def _all_scores(window: TypedWindow, anchors: Anchors, a: int, t: int) -> NDArray[np.float64]:
-    return np.array(
+def _all_scores(
+    window: TypedWindow, anchors: Anchors, orders: PanelOrders, k: int, a: int, t: int
+) -> NDArray[np.float64]:
+    """Scores (N,), those next to the target in either order far above the others."""
+    scores = np.array(
         [
             reference.run_score(
                 window.panel[:, n], window.target[:, t], window.cm, anchors.gap[a], anchors.cm[a], REACH_CM
@@ -107,15 +119,23 @@ def _all_scores(window: TypedWindow, anchors: Anchors, a: int, t: int) -> NDArra
             for n in range(window.panel.shape[1])
         ]
     )
+    near = k // ONE_SIDED
+    sides = [
+        side.order[a][max(side.place[a, t] - near, 0) : side.place[a, t] + near]
+        for side in (orders.left, orders.right)
+    ]
+    scores[np.unique(np.concatenate(sides))] += 1000
+    return scores
 
 
 def test_context_is_exhaustive_when_every_haplotype_is_a_candidate() -> None:
     window = make_window(5)
     anchors = every_gap(window)
-    context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 6), 10, each_side=90)
+    orders = order_panel(window, anchors)
+    context = retrieve(window, anchors, orders, slice(0, 6), 10, each_side=90)
     for a in range(0, len(anchors), 13):
         for t in range(6):
-            scores = _all_scores(window, anchors, a, t)
+            scores = _all_scores(window, anchors, orders, 10, a, t)
             chosen = np.sort(scores[context.haplotype[t, a]])
             np.testing.assert_allclose(chosen, np.sort(scores)[-10:], atol=1e-9)
 
@@ -123,11 +143,12 @@ def test_context_is_exhaustive_when_every_haplotype_is_a_candidate() -> None:
 def test_context_from_few_candidates_finds_nearly_all_of_the_best() -> None:
     window = make_window(6, n_typed=300, n_panel=600, n_targets=8)
     anchors = every_gap(window)
-    context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 8), 16, each_side=24)
+    orders = order_panel(window, anchors)
+    context = retrieve(window, anchors, orders, slice(0, 8), 16, each_side=24)
     found = []
     for a in range(0, len(anchors), 37):
         for t in range(8):
-            scores = _all_scores(window, anchors, a, t)
+            scores = _all_scores(window, anchors, orders, 16, a, t)
             found.append(np.mean(scores[context.haplotype[t, a]] >= np.sort(scores)[-16] - 1e-9))
     assert np.mean(found) > 0.9
 
