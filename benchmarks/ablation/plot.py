@@ -30,6 +30,7 @@ def main() -> None:
     labels = [f"{row['what']} ({row['fate']})" for row in rows]
     axes.set_yticks(list(places), labels, fontsize=8)
     axes.invert_yaxis()
+    axes.margins(x=0.08, y=0.01)
     axes.set_xlabel("fewer errors than Beagle 5.4 (%), five validation regions")
     axes.legend(loc="lower right")
     figure.savefig(HERE / "gains.png", dpi=120)
