@@ -50,7 +50,6 @@ class TrainConfig:
     validation: tuple[Path, ...] = ()
     exclude_samples: Path | None = None
     init: str | None = None
-    teacher: str | None = None
     steps: int = 5000
     seed: int = 1
     simulate: int = 0  # simulated regions to add

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -33,8 +33,6 @@ STEPS_PER_DRAW = 16
 # Held-out tasks, and stretches of each: tasks differ more than stretches do.
 VALIDATION_DRAWS = 40
 VALIDATION_STRETCHES = 32
-# What a teacher says weighs this much, the true alleles the rest.
-TEACHER_SHARE = 0.75
 
 
 class TrainListener(Protocol):
@@ -69,15 +67,6 @@ def batch_loss(network: Spin, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
         logits, batch.truth, weight=batch.asked, reduction="sum"
     )
     return loss / batch.asked.sum().clamp(min=1), logits
-
-
-@torch.no_grad()
-def soften(batch: Batch, teacher: Spin) -> Batch:
-    """Blend the true alleles with the probabilities that a trained network gives them: targets with less
-    noise (Hinton et al. 2015, distillation).
-    """
-    _, logits = batch_loss(teacher, batch)
-    return replace(batch, truth=torch.lerp(batch.truth, torch.sigmoid(logits), TEACHER_SHARE))
 
 
 def _validation_batches(sources: Sequence[Source], context: int) -> list[Batch]:
@@ -152,14 +141,12 @@ def _optimise(
     device = next(state.network.parameters()).device
     began, first, recent = time.monotonic(), state.step, []
     context = state.network.config.context
-    teacher = load_model(config.teacher).network.to(device) if config.teacher else None
     with DrawPool(training, source_weights(training), context, config.seed, POOL_SIZE) as pool:
         while state.step < config.steps:
             draws = pool.at(state.step // STEPS_PER_DRAW)
             rng = np.random.default_rng([config.seed, 2, state.step])
             batch = sample_batch(draws, rng, max(1, config.batch // STRETCH), STRETCH, QUERIES)
-            batch = batch.to(device)
-            loss, _ = batch_loss(state.network, soften(batch, teacher) if teacher else batch)
+            loss, _ = batch_loss(state.network, batch.to(device))
             recent.append(state.descend(loss))
             rate = (state.step - first) / (time.monotonic() - began)
             listener.step(state.step, config.steps, recent[-1], rate)

@@ -7,19 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from builders import phased_records, sample_names, write_vcf
 from test_retrieval import mosaics
 
 from spinimpute.config import TrainConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.spin.checkpoint import load_model
 from spinimpute.training import loop
-from spinimpute.training.batches import sample_batch
-from spinimpute.training.loop import TrainSummary, batch_loss, soften, train
-from spinimpute.training.pseudo_targets import draw_task
-from spinimpute.training.sources import read_sources
+from spinimpute.training.loop import TrainSummary, train
 
 
 class Ears:
@@ -117,21 +112,6 @@ def test_fine_tuning_helps_or_does_nothing(panel: Path, tmp_path: Path) -> None:
     summary, _ = _run(replace(_config(panel, tmp_path / "tuned", 40), init=init, learning_rate=1e-3))
     assert summary.loss < first.loss
     assert load_model(str(tmp_path / "tuned")).digest != start.digest
-
-
-@pytest.mark.usefixtures("small")
-def test_a_student_learns_from_truth_and_teacher(panel: Path, tmp_path: Path) -> None:
-    _run(_config(panel, tmp_path / "teacher", 12))
-    teacher = load_model(str(tmp_path / "teacher")).network
-    draw = draw_task(read_sources(panel, GeneticMap.constant())[0], 16, [1, 0])
-    batch = sample_batch([draw], np.random.default_rng(1), 4, 8, 6)
-    said = torch.sigmoid(batch_loss(teacher, batch)[1])
-    expected = 0.25 * batch.truth + 0.75 * said
-    torch.testing.assert_close(soften(batch, teacher).truth, expected)
-    config = _config(panel, tmp_path / "student", 12)
-    alone, _ = _run(config)
-    taught, _ = _run(replace(config, out=tmp_path / "taught", teacher=str(tmp_path / "teacher")))
-    assert taught.loss != alone.loss
 
 
 def test_a_panel_with_too_few_variants_is_refused(tmp_path: Path) -> None:
