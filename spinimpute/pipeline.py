@@ -35,8 +35,7 @@ from spinimpute.provenance import command_line, header_lines, sha256
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import Window, cut_windows
 
-# What --model auto means on each device.
-DEFAULT_MODELS = {"cpu": "spin-small", "cuda": "spin-small"}
+DEFAULT_MODEL = "spin-small"
 
 
 class Listener(Protocol):
@@ -67,9 +66,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     names = OutputNames.from_out(config.out, config.out_format)
     check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
     region = Region.parse(config.chrom) if config.chrom else None
-    device = choose_device(config.device)
-    model = load_model(DEFAULT_MODELS[device.type] if config.model == "auto" else config.model)
-    engine = _engine(config, model, device)
+    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
+    engine = _engine(config, model)
     genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
     excluded = read_names(config.exclude_samples, "excluded samples")
     markers = read_names(config.exclude_markers, "excluded markers")
@@ -91,7 +89,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     return tally.summary(2 * len(panel.samples), time.monotonic() - began, names.vcf, dict(fates))
 
 
-def _engine(config: ImputeConfig, model: LoadedModel, device: torch.device) -> Engine:
+def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
+    device = choose_device(config.device)
     # Targets are spread over threads of ours; torch's own would only get in their way.
     torch.set_num_threads(1)
     threads = config.nthreads or len(os.sched_getaffinity(0))

@@ -8,14 +8,14 @@ import pytest
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CONFIG, WEIGHTS, StoredModel, find_model, shipped_models
-from spinimpute.pipeline import DEFAULT_MODELS
+from spinimpute.pipeline import DEFAULT_MODEL
 from spinimpute.spin.checkpoint import load_model, save_model
 from spinimpute.spin.model import Spin, SpinConfig, n_parameters
 from spinimpute.tokens import N_MEASURES, N_RUN, N_SITE_FEATURES
 
 
 def test_the_default_is_shipped() -> None:
-    assert set(DEFAULT_MODELS.values()) <= {model.name for model in shipped_models()}
+    assert DEFAULT_MODEL in {model.name for model in shipped_models()}
 
 
 @pytest.mark.parametrize("model", shipped_models(), ids=lambda model: model.name)
