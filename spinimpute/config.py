@@ -59,7 +59,7 @@ class TrainConfig:
     inducing: int = 8
     context: int = 64  # haplotypes
     batch: int = 256  # anchors
-    learning_rate: float = 3e-3
+    learning_rate: float | None = None  # none: 3e-3, or 3e-4 when going on from a model
     nthreads: int | None = None
     device: str = "auto"
     checkpoint_every: int = 500  # steps
@@ -73,8 +73,15 @@ class TrainConfig:
         for name in ("steps", "width", "layers", "heads", "inducing", "context", "batch", "checkpoint_every"):
             _require(getattr(self, name) >= 1, f"{name} must be 1 or more", getattr(self, name))
         _require(self.simulate >= 0, "simulate must be 0 or more", self.simulate)
-        _require(self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
+        _require(self.peak_learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
         _check_run(self.nthreads, self.seed)
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """What the optimiser rises to: a model that is trained already is spoilt by large steps."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 3e-4 if self.init else 3e-3
 
 
 def train_config(path: Path | None, given: Mapping[str, Any]) -> TrainConfig:

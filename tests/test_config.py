@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,9 @@ def test_absent_toml_and_absent_out_are_refused(tmp_path: Path) -> None:
         train_config(tmp_path / "none.toml", {})
     with pytest.raises(SpinImputeError, match="no --out"):
         train_config(None, {"refs": (Path("r"),)})
+
+
+def test_going_on_from_a_model_takes_smaller_steps() -> None:
+    fresh = TrainConfig(refs=(Path("panel.vcf"),), out=Path("model"))
+    assert replace(fresh, init="spin-small").peak_learning_rate < fresh.peak_learning_rate
+    assert replace(fresh, init="spin-small", learning_rate=0.01).peak_learning_rate == 0.01

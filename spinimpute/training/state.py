@@ -33,9 +33,9 @@ class TrainingState:
         torch.manual_seed(config.seed)
         network = load_model(config.init).network.train() if config.init else Spin(_shape(config))
         network.to(device)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_learning_rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=config.learning_rate, total_steps=config.steps + 1, pct_start=0.1
+            optimiser, max_lr=config.peak_learning_rate, total_steps=config.steps + 1, pct_start=0.1
         )
         return TrainingState(network, copy.deepcopy(network), optimiser, schedule)
 
