@@ -70,3 +70,13 @@ def unpack(words: NDArray[np.uint64], n_variants: int) -> NDArray[np.uint8]:
     """Undo `pack`: (N, W) words to a (V, N) matrix of 0 and 1."""
     bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
     return np.ascontiguousarray(bits[:, :n_variants].T)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
+    """Clear the bits of word number index that lie outside slots [start, stop)."""
+    if index == start >> 6:
+        word &= np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(start & 63)
+    if index == (stop - 1) >> 6:
+        word &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((stop - 1) & 63))
+    return word

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import popcount, trailing_zeros
+from spinimpute.bits import masked, popcount, trailing_zeros
 
 # Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
 FLOOR_CM = 1e-3
@@ -70,16 +70,6 @@ def cut_segments(
     share = np.divide(cm - low, span, out=np.full(len(cm), 0.5), where=span > 0)
     near = np.minimum(np.abs(cm - low), np.abs(high - cm))
     return Segments(start, left, right, share.astype(np.float32), near.astype(np.float32), log_odds, task)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
-    """Clear the bits of word number index that lie outside slots [start, stop)."""
-    if index == start >> 6:
-        word &= np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(start & 63)
-    if index == (stop - 1) >> 6:
-        word &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((stop - 1) & 63))
-    return word
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -15,8 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import trailing_zeros
-from spinimpute.copying import Segments, masked
+from spinimpute.bits import masked, trailing_zeros
+from spinimpute.copying import Segments
 from spinimpute.retrieval import Anchors, Context, TypedWindow
 
 # Jumps per cM. Chains with rates per cM fit panels of all sizes better than ones with an effective population

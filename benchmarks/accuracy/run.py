@@ -1,6 +1,7 @@
 """Run spinimpute, Beagle and Minimac4 on the same inputs and report accuracy, time and memory of each.
 
-python -m benchmarks.accuracy.run --data DIR --out RESULTS [--sets ...] [--models ...] [--peers ...]
+python -m benchmarks.accuracy.run --data DIR --out RESULTS [--sets ...] [--arrays ...]
+    [--models ...] [--peers ...]
 
 DIR holds a folder for each set: panel.bcf, truth.bcf, target.ARRAY.vcf.gz for each array, and plink.map;
 without one the tools run without a map. Needs bcftools and tabix; peers that are not installed and tools

@@ -67,7 +67,7 @@ def run(command: Sequence[str | Path], log: Path) -> Cost:
     with log.open("wb") as output:
         status = subprocess.call(launcher, stdout=output, stderr=subprocess.STDOUT)
     if status:
-        report.unlink()
+        report.unlink(missing_ok=True)
         raise RuntimeError(f"{command[0]} failed with status {status}; see {log}")
     return Cost(**json.loads(report.read_text()))
 

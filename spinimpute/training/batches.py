@@ -66,7 +66,9 @@ def _polymorphic(
         for i in range(chain.shape[1]):
             carried |= chain[v, i] > LEAST_DOSE
         for k in range(left.shape[0]):
-            carried |= panel[v, left[k]] != 0 or panel[v, right[k]] != 0
+            if carried:
+                break
+            carried = panel[v, left[k]] != 0 or panel[v, right[k]] != 0
         if carried:
             found[n] = v
             n += 1

@@ -79,8 +79,9 @@ def choose_people(
         distance = np.abs(np.arange(n_people)[:, None] - centres).min(axis=1)
         order = np.argsort(distance + rng.uniform(0, 0.15 * n_people, n_people))
     most = n_people - n_targets
-    n_panel = most if rng.random() < SHARE_WHOLE else round(log_uniform(rng, MIN_PANEL_PEOPLE, most))
-    n_panel = min(n_panel, most)
+    n_panel = most
+    if rng.random() >= SHARE_WHOLE:
+        n_panel = min(most, round(log_uniform(rng, MIN_PANEL_PEOPLE, most)))
     members = order[: n_panel + n_targets]
     if rng.random() < 0.15 and len(order) >= n_panel + 2 * n_targets:
         return members[:n_panel], order[n_panel + n_targets :][-n_targets:]
