@@ -53,33 +53,44 @@ def _pool(haplotype: NDArray[np.int32], seat: NDArray[np.int32], pool: NDArray[n
     return n
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _compare(
+    panel: NDArray[np.uint8], target: NDArray[np.int8], pool: NDArray[np.int32], differs: NDArray[np.uint8]
+) -> None:
+    """Fill differs (M, S): 1 where a state's allele is not the target's; a missing allele differs from none.
+
+    Once for all chains and both directions, and in the order in which their steps read it.
+    """
+    for m in range(panel.shape[0]):
+        for s in range(pool.shape[0]):
+            differs[m, s] = target[m] >= 0 and panel[m, pool[s]] != target[m]
+
+
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _step(
     state: NDArray[np.float32],
-    panel: NDArray[np.uint8],
-    pool: NDArray[np.int32],
-    allele: int,
+    total: np.float32,
+    differs: NDArray[np.uint8],
     odds: np.float32,
     jump: np.float32,
-) -> None:
-    """Move (S,) probabilities across a jump and over one typed variant; they sum to one before and after."""
-    n = pool.shape[0]
-    base = jump / np.float32(n)
-    stay = np.float32(1) - jump
-    total = np.float32(0)
-    for s in range(n):
-        likelihood = np.float32(1) if allele < 0 or panel[pool[s]] == allele else odds
-        state[s] = (stay * state[s] + base) * likelihood
-        total += state[s]
-    for s in range(n):
-        state[s] /= total
+) -> np.float32:
+    """Move (S,) weights, which sum to total, across a jump and over one typed variant; return their new sum.
+
+    They are divided by the old sum on the way: a pass of its own would take as long again.
+    """
+    base = jump / np.float32(state.shape[0])
+    stay = (np.float32(1) - jump) / total
+    penalty = odds - np.float32(1)
+    moved = np.float32(0)
+    for s in range(state.shape[0]):
+        state[s] = (stay * state[s] + base) * (np.float32(1) + penalty * np.float32(differs[s]))
+        moved += state[s]
+    return moved
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _sweep(
-    panel: NDArray[np.uint8],
-    target: NDArray[np.int8],
-    pool: NDArray[np.int32],
+    differs: NDArray[np.uint8],
     gap: NDArray[np.int64],
     jump: NDArray[np.float32],
     odds: np.float32,
@@ -91,22 +102,23 @@ def _sweep(
 
     jump (M + 1,) is the probability of a jump across each gap, from the variant before it; 0 at either end.
     """
-    n_typed, n_anchors = target.shape[0], gap.shape[0]
-    state = np.empty(pool.shape[0], np.float32)
-    for s in range(state.shape[0]):
-        state[s] = np.float32(1) / np.float32(state.shape[0])
+    (n_typed, n), n_anchors = differs.shape, gap.shape[0]
+    state = np.empty(n, np.float32)
+    for s in range(n):
+        state[s] = np.float32(1)
+    total = np.float32(n)
     for i in range(n_anchors):
         a = n_anchors - 1 - i if backward else i
         if backward:
             start = n_typed if i == 0 else gap[a + 1]
             for m in range(start - 1, gap[a] - 1, -1):
-                _step(state, panel[m], pool, target[m], odds, jump[m + 1])
+                total = _step(state, total, differs[m], odds, jump[m + 1])
         else:
             start = 0 if i == 0 else gap[a - 1]
             for m in range(start, gap[a]):
-                _step(state, panel[m], pool, target[m], odds, jump[m])
-        for s in range(state.shape[0]):
-            out[a, s] = state[s]
+                total = _step(state, total, differs[m], odds, jump[m])
+        for s in range(n):
+            out[a, s] = state[s] / total
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -189,9 +201,11 @@ def _run(
         n = _pool(haplotype[t], seat, pool)
         states = np.empty((n_anchors, n), np.float32)
         beyond = np.empty((n_anchors, n), np.float32)
+        differs = np.empty((panel.shape[0], n), np.uint8)
+        _compare(panel, target[:, t], pool[:n], differs)
         for i in range(jump.shape[0]):
-            _sweep(panel, target[:, t], pool[:n], gap, jump[i], odds[i], False, states)
-            _sweep(panel, target[:, t], pool[:n], gap, jump[i], odds[i], True, beyond)
+            _sweep(differs, gap, jump[i], odds[i], False, states)
+            _sweep(differs, gap, jump[i], odds[i], True, beyond)
             _combine(states, beyond, gap, jump[i])
             for a in range(n_anchors):
                 for k in range(n_context):
