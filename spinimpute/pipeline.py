@@ -1,6 +1,6 @@
 """The whole imputation: panel blocks are aligned with the target, cut into windows, imputed and written.
 
-A background thread reads and packs the next window while the present one is imputed.
+One window is read and packed in the background, the next imputed, while a third is written.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 
 from spinimpute.agreement import check_samples
 from spinimpute.alignment import Alignment
 from spinimpute.config import ImputeConfig
-from spinimpute.dosages import dr2
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
 from spinimpute.io.genetic_map import GeneticMap
@@ -36,6 +35,7 @@ from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import Window, cut_windows
 
 DEFAULT_MODEL = "spin-small"
+T = TypeVar("T")
 
 
 class Listener(Protocol):
@@ -79,10 +79,11 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         meta = [] if config.no_version else _provenance(config, model)
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta) as writer:
             blocks = alignment.blocks(panel_blocks(panel, region))
-            for window in _ahead(cut_windows(blocks, config.window, config.overlap)):
-                block = _imputed(window, engine)
-                writer.write(block)
-                tally.add(block, listener)
+            windows = _ahead(cut_windows(blocks, config.window, config.overlap))
+            for whole in _ahead(_imputed(window, engine) for window in windows):
+                for block in whole.pieces():
+                    writer.write(block)
+                    tally.add(block, listener)
             tables = alignment.finish(config.ref, config.gt)
         write_fates(names.variants, tables)
     fates = Counter(fate.value for table in tables for fate in table.fates)
@@ -110,14 +111,14 @@ def _provenance(config: ImputeConfig, model: LoadedModel) -> list[str]:
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
 
 
-def _ahead(windows: Iterable[Window]) -> Iterator[Window]:
-    """Yield windows while a thread prepares the next one."""
-    source = iter(windows)
-    with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
+def _ahead(items: Iterable[T]) -> Iterator[T]:
+    """Yield items while a thread prepares the next one."""
+    source = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
         pending = pool.submit(next, source, None)
-        while (window := pending.result()) is not None:
+        while (item := pending.result()) is not None:
             pending = pool.submit(next, source, None)
-            yield window
+            yield item
 
 
 def _imputed(window: Window, engine: Engine) -> ImputedBlock:
@@ -142,7 +143,7 @@ class _Tally:
         self._records += len(block.sites)
         self._typed += int(block.typed.sum())
         self._imputed_variants += int(imputed.sum())
-        self._dr2 += float(dr2(block.dosages[imputed]).sum())
+        self._dr2 += float(block.sums.dr2[imputed].sum())
         if listener:
             share = min(1.0, self._typed / self._target_records)
             listener.window(share, block.sites.chrom, int(block.sites.pos[-1]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,24 @@ class ImputedBlock:
     dosages: NDArray[np.float32]
     observed: NDArray[np.int8]
     typed: NDArray[np.bool_]
+
+    @cached_property
+    def sums(self) -> DoseSums:
+        """Sufficient statistics of AF and DR2."""
+        return DoseSums.of(self.dosages)
+
+    def pieces(self, size: int = 1024) -> Iterator[ImputedBlock]:
+        """Yield blocks of at most size records: text and sums take several times the memory of doses."""
+        for low in range(0, len(self.sites), size):
+            rows = slice(low, low + size)
+            first, last = np.searchsorted(self.record, [low, low + size])
+            yield ImputedBlock(
+                self.sites.take(rows),
+                self.record[first:last] - low,
+                self.dosages[first:last],
+                self.observed[rows],
+                self.typed[rows],
+            )
 
 
 @dataclass(frozen=True)
@@ -62,7 +81,7 @@ def encode(block: ImputedBlock, fields: RowFormat) -> bytes:
 
 def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat) -> list[bytes]:
     """The first nine columns of each record."""
-    sites, sums = block.sites, DoseSums.of(block.dosages)
+    sites, sums = block.sites, block.sums
     af = [f"{value:.6f}" for value in sums.af.tolist()]
     dr2 = [f"{value:.4f}" for value in sums.dr2.tolist()]
     keys = fields.keys()
