@@ -121,60 +121,73 @@ def _sweep(
             out[a, s] = state[s] / total
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _combine(
     left: NDArray[np.float32], right: NDArray[np.float32], gap: NDArray[np.int64], jump: NDArray[np.float32]
 ) -> None:
     """Turn left (A, S) into the posterior of each state, given what lies left and right of each gap."""
     n = left.shape[1]
     for a in range(left.shape[0]):
+        before, after = left[a], right[a]
         # The jump across the anchor's own gap lies between the two sides.
-        across = jump[gap[a]]
+        stay = np.float32(1) - jump[gap[a]]
+        base = jump[gap[a]] / np.float32(n)
         total = np.float32(0)
         for s in range(n):
-            left[a, s] *= (np.float32(1) - across) * right[a, s] + across / np.float32(n)
-            total += left[a, s]
+            before[s] *= stay * after[s] + base
+            total += before[s]
+        scale = np.float32(1) / total
         for s in range(n):
-            left[a, s] /= total
+            before[s] *= scale
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _drop_negligible(posterior: NDArray[np.float32]) -> None:
-    """Set small ones of (A, S) probabilities to zero; the others sum to one again."""
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) -> None:
+    """Set small ones of (A, S) probabilities to zero and mark the others in weighs; they sum to one again."""
     n = posterior.shape[1]
     least = np.float32(NEGLIGIBLE / n)
     for a in range(posterior.shape[0]):
+        row = posterior[a]
         total = np.float32(0)
         for s in range(n):
-            if posterior[a, s] < least:
-                posterior[a, s] = 0
-            total += posterior[a, s]
+            total += row[s] if row[s] >= least else np.float32(0)
+        scale = np.float32(1) / total
         for s in range(n):
-            posterior[a, s] /= total
+            weighs[a, s] |= row[s] >= least
+            row[s] = row[s] * scale if row[s] >= least else np.float32(0)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy_segment(
     words: NDArray[np.uint64],
     pool: NDArray[np.int32],
-    left: NDArray[np.float32],
-    right: NDArray[np.float32],
+    posterior: NDArray[np.float32],
+    weighs: NDArray[np.uint8],
+    left: int,
+    right: int,
     share: NDArray[np.float32],
     start: int,
     stop: int,
     dose: NDArray[np.float32],
 ) -> None:
-    """Add to dose (slots,) what the states of probabilities left and right (S,) at the two anchors carry."""
+    """Add to dose (slots, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor
+    carry.
+    """
+    n_chains = posterior.shape[0]
+    base, rise = np.empty(n_chains, np.float32), np.empty(n_chains, np.float32)
     for s in range(pool.shape[0]):
-        if left[s] == 0 and right[s] == 0:
+        if not (weighs[left, s] or weighs[right, s]):
             continue
-        rise = right[s] - left[s]
+        for i in range(n_chains):
+            base[i] = posterior[i, left, s]
+            rise[i] = posterior[i, right, s] - base[i]
         for w in range(start >> 6, ((stop - 1) >> 6) + 1):
             word = masked(words[pool[s], w], w, start, stop)
             while word != 0:
                 slot = (w << 6) + trailing_zeros(word)
                 word &= word - np.uint64(1)
-                dose[slot] += left[s] + share[slot] * rise
+                for i in range(n_chains):
+                    dose[slot, i] += base[i] + share[slot] * rise[i]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -193,30 +206,32 @@ def _run(
     posterior: NDArray[np.float32],
     dose: NDArray[np.float32],
 ) -> None:
-    """Fill posterior (T, A, K, P) and dose (T, P, slots)."""
+    """Fill posterior (T, A, K, P) and dose (T, slots, P)."""
     n_target, n_anchors, n_context = haplotype.shape
+    n_chains = jump.shape[0]
     seat = np.full(panel.shape[1], -1, np.int32)
     pool = np.empty(panel.shape[1], np.int32)
     for t in range(n_target):
         n = _pool(haplotype[t], seat, pool)
-        states = np.empty((n_anchors, n), np.float32)
+        states = np.empty((n_chains, n_anchors, n), np.float32)
         beyond = np.empty((n_anchors, n), np.float32)
         differs = np.empty((panel.shape[0], n), np.uint8)
         _compare(panel, target[:, t], pool[:n], differs)
-        for i in range(jump.shape[0]):
-            _sweep(differs, gap, jump[i], odds[i], False, states)
+        weighs = np.zeros((n_anchors, n), np.uint8)
+        for i in range(n_chains):
+            _sweep(differs, gap, jump[i], odds[i], False, states[i])
             _sweep(differs, gap, jump[i], odds[i], True, beyond)
-            _combine(states, beyond, gap, jump[i])
+            _combine(states[i], beyond, gap, jump[i])
             for a in range(n_anchors):
                 for k in range(n_context):
-                    posterior[t, a, k, i] = states[a, seat[haplotype[t, a, k]]]
-            _drop_negligible(states)
-            for j in range(left.shape[0]):
-                if start[j + 1] > start[j]:
-                    _copy_segment(
-                        words, pool[:n], states[left[j]], states[right[j]], share,
-                        start[j], start[j + 1], dose[t, i],
-                    )  # fmt: skip
+                    posterior[t, a, k, i] = states[i, a, seat[haplotype[t, a, k]]]
+            _drop_negligible(states[i], weighs)
+        for j in range(left.shape[0]):
+            if start[j + 1] > start[j]:
+                _copy_segment(
+                    words, pool[:n], states, weighs, left[j], right[j], share,
+                    start[j], start[j + 1], dose[t],
+                )  # fmt: skip
         for s in range(n):
             seat[pool[s]] = -1
 
@@ -243,11 +258,11 @@ def run_chains(
     n_chains, n_slots = len(JUMPS_PER_CM), words.shape[1] * 64
     target = np.ascontiguousarray(window.target[:, targets])
     posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
-    dose = np.zeros((target.shape[1], n_chains, n_slots), np.float32)
+    dose = np.zeros((target.shape[1], n_slots, n_chains), np.float32)
     _run(
         window.panel, target, anchors.gap,
         jump_probability(window.cm), (ERRORS / (1 - ERRORS)).astype(np.float32),
         context.haplotype, words, segments.start, segments.left, segments.right, segments.share,
         posterior, dose,
     )  # fmt: skip
-    return Chains(posterior, np.ascontiguousarray(np.swapaxes(dose, 1, 2)))
+    return Chains(posterior, dose)
