@@ -6,14 +6,17 @@ Batches are the same whatever the number of threads, so the output is too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
+from spinimpute.io.rows import ImputedBlock
 from spinimpute.li_stephens import Chains, run_chains
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.spin.model import Spin, entropy
@@ -28,6 +31,45 @@ CHAIN_ANCHORS = 8
 BATCH_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 20}
 # Probability of an allele that neither context nor chains carry.
 ABSENT = 1e-4
+# Doses wait for their targets' fellows as multiples of one part in so many, in half the memory of float32.
+DOSE_TICKS = 65_535
+# Records made ready for writing at a time: their doses, text and sums take ten times as much.
+PIECE = 1024
+
+
+@dataclass(frozen=True)
+class ImputedWindow:
+    """What a window came to: rarer (T, slots) uint16 is the dose of the allele that is rarer in the panel, in
+    DOSE_TICKS.
+    """
+
+    window: Window
+    rarer: NDArray[np.uint16]
+
+    def blocks(self, size: int = PIECE) -> Iterator[ImputedBlock]:
+        """Yield the core's records with the doses of their ALT alleles, some at a time.
+
+        Observed alleles come back as exactly 0 or 1.
+        """
+        for low in range(0, len(self.window.sites), size):
+            rows = slice(low, low + size)
+            first, last = np.searchsorted(self.window.core.record, [low, low + size])
+            record = self.window.core.record[first:last] - low
+            observed = self.window.observed[rows]
+            dosages = self._alt_doses(slice(first, last), observed[record])
+            sites, typed = self.window.sites.take(rows), self.window.typed[rows]
+            yield ImputedBlock(sites, record, dosages, observed, typed)
+
+    def _alt_doses(self, variants: slice, observed: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Return (V, T) of some variants, at which alleles are observed (V, T) or -1."""
+        core = self.window.core
+        slot = core.slot[variants]
+        alt = self.rarer[:, slot].T.astype(np.float32, order="C")
+        alt /= DOSE_TICKS
+        flipped = core.flip[slot]
+        alt[flipped] = 1 - alt[flipped]
+        np.copyto(alt, observed == core.allele[variants, None], where=observed >= 0)
+        return alt
 
 
 @dataclass(frozen=True)
@@ -38,16 +80,13 @@ class Engine:
     device: torch.device
     threads: int
 
-    def impute(self, window: Window) -> NDArray[np.float32]:
-        """Return the ALT dose (V, T) of every haplotype at the core variants of a window.
-
-        Observed alleles come back as exactly 0 or 1.
-        """
+    def impute(self, window: Window) -> ImputedWindow:
+        """Impute every haplotype of the target at the core variants of a window."""
         n_targets = window.flanked.target.shape[1]
-        dose = np.full((n_targets, window.core.words.shape[1] * 64), ABSENT, np.float32)
+        dose = np.full((n_targets, window.core.words.shape[1] * 64), _ticks(ABSENT), np.uint16)
         if len(window.flanked.cm) == 0:
-            dose[:] = 1 / (1 + np.exp(-window.core.log_odds))
-            return _finish(window, dose)
+            dose[:] = _ticks(1 / (1 + np.exp(-window.core.log_odds)))
+            return ImputedWindow(window, dose)
         anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
@@ -58,11 +97,11 @@ class Engine:
 
         def work(targets: slice) -> None:
             queries, probability = self._batch(window, anchors, orders, segments, targets)
-            dose[targets][queries.target, queries.slot] = probability
+            dose[targets][queries.target, queries.slot] = _ticks(probability)
 
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(work, batches))
-        return _finish(window, dose)
+        return ImputedWindow(window, dose)
 
     @torch.inference_mode()
     def _batch(
@@ -112,14 +151,5 @@ def choose_anchors(window: Window, halo: int) -> Anchors:
     return Anchors(anchors.gap[kept], anchors.cm[kept], anchors.low[kept], anchors.high[kept])
 
 
-def _finish(window: Window, dose: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn doses of the rarer allele by slot (T, slots) into ALT doses by variant (V, T), with observed
-    alleles.
-    """
-    core = window.core
-    alt = np.ascontiguousarray(dose[:, core.slot].T)
-    flipped = core.flip[core.slot]
-    alt[flipped] = 1 - alt[flipped]
-    observed = window.observed[core.record]  # (V, T)
-    carries = (observed == core.allele[:, None]).astype(np.float32)
-    return np.where(observed >= 0, carries, alt)
+def _ticks(dose: NDArray[np.floating[Any]] | float) -> NDArray[np.uint16]:
+    return np.rint(np.multiply(dose, DOSE_TICKS)).astype(np.uint16)

@@ -32,7 +32,7 @@ from spinimpute.io.vcf import TargetChromosome, VariantFile, panel_blocks, read_
 from spinimpute.io.writer import DosageWriter
 from spinimpute.provenance import command_line, header_lines, sha256
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
-from spinimpute.windows import Window, cut_windows
+from spinimpute.windows import cut_windows
 
 DEFAULT_MODEL = "spin-small"
 T = TypeVar("T")
@@ -80,8 +80,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta) as writer:
             blocks = alignment.blocks(panel_blocks(panel, region))
             windows = _ahead(cut_windows(blocks, config.window, config.overlap))
-            for whole in _ahead(_imputed(window, engine) for window in windows):
-                for block in whole.pieces():
+            for imputed in _ahead(engine.impute(window) for window in windows):
+                for block in imputed.blocks():
                     writer.write(block)
                     tally.add(block, listener)
             tables = alignment.finish(config.ref, config.gt)
@@ -119,11 +119,6 @@ def _ahead(items: Iterable[T]) -> Iterator[T]:
         while (item := pending.result()) is not None:
             pending = pool.submit(next, source, None)
             yield item
-
-
-def _imputed(window: Window, engine: Engine) -> ImputedBlock:
-    dosages = engine.impute(window)
-    return ImputedBlock(window.sites, window.core.record, dosages, window.observed, window.typed)
 
 
 class _Tally:

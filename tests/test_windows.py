@@ -12,7 +12,7 @@ from test_retrieval import mosaics
 
 from spinimpute.bits import unpack
 from spinimpute.copying import LEAST_DOSE, copy_alleles, cut_segments
-from spinimpute.inference import ABSENT, BATCH_TOKENS, Engine, choose_anchors
+from spinimpute.inference import ABSENT, BATCH_TOKENS, DOSE_TICKS, Engine, choose_anchors
 from spinimpute.io.vcf import RecordBlock
 from spinimpute.panel import PanelBlock, TypedRecords, pack_block
 from spinimpute.retrieval import order_panel, retrieve
@@ -155,9 +155,14 @@ def _blend(
     return np.array(rows, np.float32)
 
 
+def _doses(engine: Engine, window: Window) -> NDArray[np.float32]:
+    """All ALT doses (V, T) of a window; pieces of few records, so that a window has several."""
+    return np.concatenate([block.dosages for block in engine.impute(window).blocks(100)])
+
+
 def test_observed_alleles_come_back(engine: Engine) -> None:
     window = _one_window(make_blocks(7))
-    dose = engine.impute(window)
+    dose = _doses(engine, window)
     assert dose.shape == (window.sites.n_variants, N_TARGETS)
     observed = window.observed[window.core.record]
     seen = observed >= 0
@@ -167,11 +172,12 @@ def test_observed_alleles_come_back(engine: Engine) -> None:
 
 def test_threads_and_batches_do_not_matter(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     window = _one_window(make_blocks(8))
-    expected = engine.impute(window)
+    expected = _doses(engine, window)
     alone = Engine(engine.network, engine.device, threads=1)
-    np.testing.assert_array_equal(alone.impute(window), expected)
+    np.testing.assert_array_equal(_doses(alone, window), expected)
     monkeypatch.setitem(BATCH_TOKENS, "cpu", 1)
-    np.testing.assert_allclose(engine.impute(window), expected, atol=2e-6)
+    # A difference in the last bits may fall on either side of a tick.
+    np.testing.assert_allclose(_doses(engine, window), expected, atol=1.01 / DOSE_TICKS)
 
 
 def test_windows_hardly_change_a_dosage(engine: Engine) -> None:
@@ -179,8 +185,8 @@ def test_windows_hardly_change_a_dosage(engine: Engine) -> None:
     0.003: the chains choose among the contexts of the window.
     """
     blocks = make_blocks(9, n_records=1500)
-    whole = engine.impute(_one_window(blocks))
-    cut = np.concatenate([engine.impute(w) for w in cut_windows(iter(blocks), 1.3, 2.0)])
+    whole = _doses(engine, _one_window(blocks))
+    cut = np.concatenate([_doses(engine, w) for w in cut_windows(iter(blocks), 1.3, 2.0)])
     moved = np.abs(whole - cut)
     assert moved.max() < 0.1
     assert np.quantile(moved, 0.99) < 3e-3
@@ -189,7 +195,7 @@ def test_windows_hardly_change_a_dosage(engine: Engine) -> None:
 def test_without_a_typed_variant_the_panel_frequency_is_the_dose(engine: Engine) -> None:
     blocks = make_blocks(10, typed_every=0)
     window = _one_window(blocks)
-    dose = engine.impute(window)
+    dose = _doses(engine, window)
     bits = unpack(window.core.words, window.core.words.shape[1] * 64)[window.core.slot]
     frequency = (bits ^ window.core.flip[window.core.slot, None]).mean(axis=1)
     np.testing.assert_allclose(dose, np.repeat(frequency[:, None], N_TARGETS, axis=1), atol=0.02)
@@ -202,4 +208,4 @@ def test_an_allele_nobody_carries_is_nearly_absent(engine: Engine) -> None:
     assert nobody.any()
     flipped = window.core.flip[window.core.slot][nobody, None]
     expected = np.where(flipped, 1 - ABSENT, ABSENT).repeat(N_TARGETS, axis=1)
-    np.testing.assert_allclose(engine.impute(window)[nobody], expected, rtol=1e-6)
+    np.testing.assert_allclose(_doses(engine, window)[nobody], expected, atol=0.51 / DOSE_TICKS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -38,19 +37,6 @@ class ImputedBlock:
     def sums(self) -> DoseSums:
         """Sufficient statistics of AF and DR2."""
         return DoseSums.of(self.dosages)
-
-    def pieces(self, size: int = 1024) -> Iterator[ImputedBlock]:
-        """Yield blocks of at most size records: text and sums take several times the memory of doses."""
-        for low in range(0, len(self.sites), size):
-            rows = slice(low, low + size)
-            first, last = np.searchsorted(self.record, [low, low + size])
-            yield ImputedBlock(
-                self.sites.take(rows),
-                self.record[first:last] - low,
-                self.dosages[first:last],
-                self.observed[rows],
-                self.typed[rows],
-            )
 
 
 @dataclass(frozen=True)
