@@ -68,8 +68,7 @@ class Alignment:
         match = self._matchers[name].match(block.sites)
         typed = np.zeros(len(block.sites), bool)
         typed[match.panel_record] = True
-        observed = np.full((len(block.sites), alleles.shape[1]), -1, np.int8)
-        observed[match.panel_record] = match.translate(alleles)
+        observed = match.translate(alleles)
         cm = self._map.cm(block.sites.chrom, block.sites.pos)
         return pack_block(block, cm, TypedRecords(typed, observed))
 

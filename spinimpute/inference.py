@@ -55,10 +55,10 @@ class ImputedWindow:
             rows = slice(low, low + size)
             first, last = np.searchsorted(self.window.core.record, [low, low + size])
             record = self.window.core.record[first:last] - low
-            observed = self.window.observed[rows]
+            target = self.window.target.take(rows)
+            observed = target.dense()
             dosages = self._alt_doses(slice(first, last), observed[record])
-            sites, typed = self.window.sites.take(rows), self.window.typed[rows]
-            yield ImputedBlock(sites, record, dosages, observed, typed)
+            yield ImputedBlock(self.window.sites.take(rows), record, dosages, observed, target.typed)
 
     def _alt_doses(self, variants: slice, observed: NDArray[np.int8]) -> NDArray[np.float32]:
         """Return (V, T) of some variants, at which alleles are observed (V, T) or -1."""

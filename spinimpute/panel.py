@@ -6,6 +6,7 @@ the packed words. Bits mark the allele that is rarer in the panel.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,30 @@ from spinimpute.sites import Sites
 
 @dataclass(frozen=True)
 class TypedRecords:
-    """Which records of a block the target was typed at: typed (R,) bool, observed (R, T) int8 the target's
-    alleles in the panel's coding, -1 missing.
+    """Which of R records the target was typed at: typed (R,) bool, and observed (R', T) int8 at those R' the
+    target's alleles in the panel's coding, -1 missing.
     """
 
     typed: NDArray[np.bool_]
     observed: NDArray[np.int8]
+
+    def take(self, records: slice) -> TypedRecords:
+        """Return those of consecutive records."""
+        before, within = (int(self.typed[part].sum()) for part in (slice(records.start), records))
+        return TypedRecords(self.typed[records], self.observed[before : before + within])
+
+    def dense(self) -> NDArray[np.int8]:
+        """Return (R, T) alleles, -1 also where a record was not typed."""
+        alleles = np.full((len(self.typed), self.observed.shape[1]), -1, np.int8)
+        alleles[self.typed] = self.observed
+        return alleles
+
+    @staticmethod
+    def concatenate(parts: Sequence[TypedRecords]) -> TypedRecords:
+        """Join the records of consecutive blocks."""
+        return TypedRecords(
+            np.concatenate([part.typed for part in parts]), np.concatenate([part.observed for part in parts])
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,7 @@ def pack_block(block: RecordBlock, cm: NDArray[np.float64], target: TypedRecords
     words = pack(carries)
     words ^= pack(np.where(np.arange(n_slots) < len(record), flip, False).astype(np.uint8)[:, None])
     typed = target.typed[record] & (marked > 0)
-    seen = target.observed[record[typed]]
+    seen = target.observed[np.cumsum(target.typed)[record[typed]] - 1]
     variants = PackedVariants(
         record=record,
         allele=allele,

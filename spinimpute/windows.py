@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinimpute.bits import WORD
-from spinimpute.panel import PackedVariants, PanelBlock
+from spinimpute.panel import PackedVariants, PanelBlock, TypedRecords
 from spinimpute.retrieval import TypedWindow
 from spinimpute.sites import Sites
 
@@ -24,17 +23,15 @@ from spinimpute.sites import Sites
 class Window:
     """A core to impute: its R records and V variants, and the typed variants of core and flanks.
 
-    first_typed counts the chromosome's typed variants before the window's; observed (R, T) int8 holds the
-    target's alleles at the core records in the panel's coding, -1 where there is none; typed (R,) the records
-    typed at all.
+    first_typed counts the chromosome's typed variants before the window's; target holds the target's alleles
+    at the core records.
     """
 
     sites: Sites
     core: PackedVariants
     flanked: TypedWindow
     first_typed: int
-    observed: NDArray[np.int8]
-    typed: NDArray[np.bool_]
+    target: TypedRecords
 
 
 def cut_windows(blocks: Iterable[PanelBlock], core_cm: float, flank_cm: float) -> Iterator[Window]:
@@ -84,8 +81,7 @@ def _window(
             np.concatenate([block.typed_target for block in held])[near],
         ),
         first_typed=passed + near.start,
-        observed=np.concatenate([block.target.observed[part] for block, part in parts]),
-        typed=np.concatenate([block.target.typed[part] for block, part in parts]),
+        target=TypedRecords.concatenate([block.target.take(part) for block, part in parts]),
     )
 
 

@@ -49,7 +49,7 @@ def make_blocks(
         sites = Sites("1", pos[part], ["A"] * len(pos[part]), alts[part], ["."] * len(pos[part]))
         panel = np.ascontiguousarray(alleles[part, :N_PANEL])
         phased = np.ones((len(pos[part]), N_PANEL // 2), bool)
-        target = TypedRecords(typed[part], observed[part])
+        target = TypedRecords(typed[part], observed[part][typed[part]])
         blocks.append(pack_block(RecordBlock(sites, panel, phased), cm[part], target))
     return blocks
 
@@ -87,7 +87,8 @@ def test_cores_tile_the_chromosome(core_cm: float) -> None:
         np.concatenate([w.sites.pos for w in windows]), np.concatenate([b.sites.pos for b in blocks])
     )
     np.testing.assert_array_equal(
-        np.concatenate([w.observed for w in windows]), np.concatenate([b.target.observed for b in blocks])
+        np.concatenate([w.target.dense() for w in windows]),
+        np.concatenate([b.target.dense() for b in blocks]),
     )
     typed_cm = np.concatenate([b.typed_cm for b in blocks])
     for window in windows:
@@ -164,7 +165,7 @@ def test_observed_alleles_come_back(engine: Engine) -> None:
     window = _one_window(make_blocks(7))
     dose = _doses(engine, window)
     assert dose.shape == (window.sites.n_variants, N_TARGETS)
-    observed = window.observed[window.core.record]
+    observed = window.target.dense()[window.core.record]
     seen = observed >= 0
     np.testing.assert_array_equal(dose[seen], (observed == window.core.allele[:, None])[seen])
     assert ((dose >= 0) & (dose <= 1)).all()
@@ -204,7 +205,7 @@ def test_without_a_typed_variant_the_panel_frequency_is_the_dose(engine: Engine)
 def test_an_allele_nobody_carries_is_nearly_absent(engine: Engine) -> None:
     window = _one_window(make_blocks(11))
     bits = unpack(window.core.words, window.core.words.shape[1] * 64)[window.core.slot]
-    nobody = ~bits.any(axis=1) & (window.observed[window.core.record] < 0).all(axis=1)
+    nobody = ~bits.any(axis=1) & (window.target.dense()[window.core.record] < 0).all(axis=1)
     assert nobody.any()
     flipped = window.core.flip[window.core.slot][nobody, None]
     expected = np.where(flipped, 1 - ABSENT, ABSENT).repeat(N_TARGETS, axis=1)
