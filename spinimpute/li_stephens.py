@@ -24,6 +24,8 @@ from spinimpute.retrieval import Anchors, Context, TypedWindow
 JUMPS_PER_CM = np.array([1.0, 3.0, 10.0])
 # Probability that a typed allele differs from the copied one, for each chain.
 ERRORS = np.array([1e-3, 3e-3, 1e-2])
+# Chains begin this far from the outermost anchors; what lies beyond they would have forgotten by there.
+WARM_UP_CM = 1.0
 # States this much less likely than all being equal copy nothing: they are many and weigh little.
 NEGLIGIBLE = 0.1
 
@@ -256,12 +258,13 @@ def run_chains(
     W), the packed core that the segments cut.
     """
     n_chains, n_slots = len(JUMPS_PER_CM), words.shape[1] * 64
-    target = np.ascontiguousarray(window.target[:, targets])
+    low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
+    target = np.ascontiguousarray(window.target[low:high, targets])
     posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
     dose = np.zeros((target.shape[1], n_slots, n_chains), np.float32)
     _run(
-        window.panel, target, anchors.gap,
-        jump_probability(window.cm), (ERRORS / (1 - ERRORS)).astype(np.float32),
+        window.panel[low:high], target, anchors.gap - low,
+        jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
         context.haplotype, words, segments.start, segments.left, segments.right, segments.share,
         posterior, dose,
     )  # fmt: skip
