@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
+from zlib_ng import zlib_ng
+
 from spinimpute.io.integrity import BGZF_EOF
 
-_LEVEL = 4  # a tenth more bytes than the usual 6, in little more than half the time
+_LEVEL = 4  # a fifth more bytes than the usual 6 of zlib, in less than a third of the time
 _BLOCK = 65280  # bytes in a block; incompressible, they still fit the 64 KiB that a block may take
 _RUN = 16 * _BLOCK  # bytes compressed together
 _HEADER = struct.Struct("<4BI2BH2B2H")
@@ -60,9 +61,9 @@ def _compress(run: bytes) -> bytes:
 
 
 def _block(data: bytes) -> bytes:
-    deflator = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflator = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS)
     body = deflator.compress(data) + deflator.flush()
     size = _HEADER.size + len(body) + _TRAILER.size
     # Magic, method, flags, time, extra flags, system; then the one extra field: BC, 2 bytes, block size - 1.
     head = _HEADER.pack(31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, size - 1)
-    return head + body + _TRAILER.pack(zlib.crc32(data), len(data))
+    return head + body + _TRAILER.pack(zlib_ng.crc32(data), len(data))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
+
+from zlib_ng import zlib_ng
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.integrity import GZIP_MAGIC, is_bgzf
@@ -16,7 +17,9 @@ from spinimpute.io.integrity import GZIP_MAGIC, is_bgzf
 _PIECE = 1 << 20  # compressed bytes read at a time
 _STREAM_PIECE = 1 << 16  # of plain gzip, whose ratio may be extreme
 _RUN = 64  # BGZF blocks decompressed together, 4 MiB at most
-_GZIP = zlib.MAX_WBITS | 16
+_GZIP = zlib_ng.MAX_WBITS | 16
+# zlib-ng declares its error class as an instance.
+_FAULTS = (OSError, EOFError, struct.error, cast(type[Exception], zlib_ng.error))
 _BLOCK_HEADER = 18  # bytes of a BGZF block up to the end of its size
 
 
@@ -48,7 +51,7 @@ def inflate(path: Path, where: str, threads: int = 2, offset: Offset = _BEGINNIN
                 yield from _inflate_stream(file)
             else:
                 yield from iter(lambda: file.read(4 * _PIECE), b"")
-    except (OSError, EOFError, zlib.error, struct.error) as error:
+    except _FAULTS as error:
         raise SpinImputeError(
             "the file is corrupt", where=where, found=str(error), remedy="copy or write it again"
         ) from error
@@ -76,7 +79,7 @@ def _runs(file: BinaryIO) -> Iterator[list[bytes]]:
         data, start, blocks = rest + piece, 0, []
         while start + _BLOCK_HEADER <= len(data):
             if not is_bgzf(data[start : start + _BLOCK_HEADER]):
-                raise zlib.error("no BGZF block where one must begin")
+                raise OSError("no BGZF block where one must begin")
             end = start + int(struct.unpack_from("<H", data, start + 16)[0]) + 1
             if end > len(data):
                 break
@@ -89,15 +92,15 @@ def _runs(file: BinaryIO) -> Iterator[list[bytes]]:
 
 
 def _inflate_run(blocks: list[bytes]) -> bytes:
-    return b"".join(zlib.decompress(block, _GZIP) for block in blocks)
+    return b"".join(zlib_ng.decompress(block, _GZIP) for block in blocks)
 
 
 def _inflate_stream(file: BinaryIO) -> Iterator[bytes]:
     """Decompress plain gzip, of one member or several."""
-    inflator = zlib.decompressobj(_GZIP)
+    inflator = zlib_ng.decompressobj(_GZIP)
     while piece := inflator.unused_data or file.read(_STREAM_PIECE):
         if inflator.eof:
-            inflator = zlib.decompressobj(_GZIP)
+            inflator = zlib_ng.decompressobj(_GZIP)
         yield inflator.decompress(piece)
     if not inflator.eof:
         raise EOFError("the last member is cut")
