@@ -1,21 +1,23 @@
-"""Sample columns of a VCF row as fixed-width bytes, looked up instead of formatted."""
+"""Imputed records as lines of VCF text, spelled by a compiled loop."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.dosages import DoseSums, genotype_probabilities, most_probable
 from spinimpute.sites import Sites
 
 _TICKS = 1000  # of a dose: three decimals
-_NARROW = 10  # ALT alleles from which an allele code may need two digits
-_CODES = {False: 10, True: 128}  # allele codes spelled in the narrow and the wide genotype table
-_PADDING = re.compile(rb"(?<=[\t|])0+(?=\d)")
+_MOST_DIGITS = 3  # of an allele code
+_TAB, _NEWLINE, _DOT, _ZERO, _BAR = (ord(char) for char in "\t\n.0|")
+# (2001, 5) every three-decimal number of [0, 2]: looked up instead of formatted.
+_DIGITS = np.array([list(f"{tick / _TICKS:.3f}".encode()) for tick in range(2 * _TICKS + 1)], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -88,46 +90,71 @@ def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat)
     return rows
 
 
-def _cells(dosages: NDArray[np.float32], observed: NDArray[np.int8], fields: RowFormat) -> list[bytes]:
-    """The sample columns with the line end, of records that share the number A of ALT alleles.
+def _cells(dosages: NDArray[np.float32], observed: NDArray[np.int8], fields: RowFormat) -> Iterator[bytes]:
+    """Yield the sample columns with the line end, of records that share the number A of ALT alleles.
 
     dosages (R, A, T), observed (R, T).
     """
-    codes = np.where(observed >= 0, observed, most_probable(dosages)).astype(np.int64)
-    wide = dosages.shape[1] >= _NARROW
+    codes = np.where(observed >= 0, observed, most_probable(dosages))
     first, second = dosages[:, :, 0::2], dosages[:, :, 1::2]
     numbers = [first + second]
     if fields.ap:
         numbers += [first, second]
     if fields.gp:
         numbers.append(genotype_probabilities(dosages))
-    parts = [_genotypes(wide).take(codes[:, 0::2] * _CODES[wide] + codes[:, 1::2])]
-    parts += [part for values in numbers for part in _spelled(values)]
-    cells = np.empty(parts[0].shape, [(f"f{i}", part.dtype) for i, part in enumerate(parts)])
-    for i, part in enumerate(parts):
-        cells[f"f{i}"] = part
-    rows = [row.tobytes() + b"\n" for row in cells]
-    return [_PADDING.sub(b"", row) for row in rows] if wide else rows
+    # A field of a record without ALT alleles has no numbers, and is a dot.
+    none = np.full((len(first), 1, first.shape[2]), np.nan, np.float32)
+    numbers = [part if part.shape[1] else none for part in numbers]
+    separators = b"".join(b":" + b"," * (part.shape[1] - 1) for part in numbers)
+    values = np.concatenate(numbers, axis=1)
+    width = 2 * (1 + _MOST_DIGITS) + values.shape[1] * 6
+    text = np.empty(codes.shape[0] * (values.shape[2] * width + 1), np.uint8)
+    ends = np.empty(codes.shape[0], np.int64)
+    _spell(codes, values, np.frombuffer(separators, np.uint8), _DIGITS, text, ends)
+    start = 0
+    for end in ends.tolist():
+        yield text[start:end].tobytes()
+        start = end
 
 
-def _spelled(values: NDArray[np.float32]) -> list[NDArray[np.void]]:
-    """One field of numbers (R, A, S), such as ":0.012,1.000", as A arrays (R, S) of bytes."""
-    if not values.shape[1]:
-        return [np.full((values.shape[0], values.shape[2]), b":.", "S2").view("V2")]
-    ticks = np.rint(values * _TICKS).astype(np.int64)
-    return [_numbers(b"," if i else b":").take(ticks[:, i]) for i in range(values.shape[1])]
-
-
-@cache
-def _numbers(separator: bytes) -> NDArray[np.void]:
-    """Every three-decimal number of [0, 2]."""
-    text = b"".join(separator + f"{tick / _TICKS:.3f}".encode() for tick in range(2 * _TICKS + 1))
-    return np.frombuffer(text, "V6")
-
-
-@cache
-def _genotypes(wide: bool) -> NDArray[np.void]:
-    """Every phased genotype; wide ones padded, since cells need one width."""
-    codes, digits = _CODES[wide], 3 if wide else 1
-    text = "".join(f"\t{a:0{digits}}|{b:0{digits}}" for a in range(codes) for b in range(codes))
-    return np.frombuffer(text.encode(), f"V{2 + 2 * digits}")
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _spell(
+    codes: NDArray[np.int8],
+    values: NDArray[np.float32],
+    separators: NDArray[np.uint8],
+    digits: NDArray[np.uint8],
+    text: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+) -> None:
+    """Write the samples of each record: genotype of codes (R, T), then values (R, L, S), each behind its
+    separator (L,).
+    """
+    at = 0
+    for r in range(codes.shape[0]):
+        for s in range(values.shape[2]):
+            for h in range(2):
+                text[at] = _BAR if h else _TAB
+                at += 1
+                code = codes[r, 2 * s + h]
+                if code > 99:
+                    text[at] = _ZERO + code // 100
+                    at += 1
+                if code > 9:
+                    text[at] = _ZERO + code // 10 % 10
+                    at += 1
+                text[at] = _ZERO + code % 10
+                at += 1
+            for i in range(values.shape[1]):
+                text[at] = separators[i]
+                at += 1
+                if np.isnan(values[r, i, s]):
+                    text[at] = _DOT
+                    at += 1
+                    continue
+                tick = int(np.rint(values[r, i, s] * np.float32(_TICKS)))
+                for d in range(digits.shape[1]):
+                    text[at + d] = digits[tick, d]
+                at += digits.shape[1]
+        text[at] = _NEWLINE
+        at += 1
+        ends[r] = at
