@@ -5,11 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 # Doses and their squares enter the sums as multiples of 2^-32. The sums are then exact in float64 up to 2^20
 # haplotypes, so AF and DR2 depend neither on the order nor on the batches of adding.
 _TICKS = 2.0**32
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _sum(dosages: NDArray[np.float32], s1: NDArray[np.float64], s2: NDArray[np.float64]) -> None:
+    """Sum the rows of doses (V, T) and of their squares, rounded to ticks."""
+    for v in range(dosages.shape[0]):
+        first, second = 0.0, 0.0
+        for t in range(dosages.shape[1]):
+            dose = np.float64(dosages[v, t])
+            first += np.rint(dose * _TICKS)
+            second += np.rint(dose * dose * _TICKS)
+        s1[v], s2[v] = first / _TICKS, second / _TICKS
 
 
 @dataclass(frozen=True)
@@ -23,8 +36,8 @@ class DoseSums:
     @staticmethod
     def of(dosages: NDArray[np.float32]) -> DoseSums:
         """Sum ALT doses (V, T)."""
-        doses = dosages.astype(np.float64)
-        s1, s2 = (np.rint(terms * _TICKS).sum(axis=1) / _TICKS for terms in (doses, doses * doses))
+        s1, s2 = np.empty(len(dosages)), np.empty(len(dosages))
+        _sum(dosages, s1, s2)
         return DoseSums(dosages.shape[1], s1, s2)
 
     def __add__(self, other: DoseSums) -> DoseSums:
