@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -16,6 +16,7 @@ doses = arrays(
 
 
 class TestDr2:
+    @settings(deadline=None)  # the first example compiles
     @given(doses)
     def test_is_the_variance_ratio(self, dosages: np.ndarray) -> None:
         p = dosages.astype(np.float64).mean(axis=1)
@@ -24,6 +25,7 @@ class TestDr2:
         expected = np.var(dosages.astype(np.float64), axis=1)[varies] / spread[varies]
         np.testing.assert_allclose(dr2(dosages)[varies], expected, atol=1e-5)
 
+    @settings(deadline=None)  # the first example compiles
     @given(doses)
     def test_range_and_frequency(self, dosages: np.ndarray) -> None:
         assert ((dr2(dosages) >= 0) & (dr2(dosages) <= 1)).all()
