@@ -21,9 +21,7 @@ def _train_option(name: str, text: str, **more: Any) -> Any:
 
 _FILE = {"metavar": "FILE", "show_default": False}
 
-Ref = Annotated[
-    Path, _option("--ref", text="Phased panel: VCF, BCF, VCF Zarr or prepared.", **_FILE)
-]
+Ref = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF, VCF Zarr or prepared.", **_FILE)]
 Gt = Annotated[Path, _option("--gt", text="Phased target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
 Out = Annotated[
     str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")

@@ -104,6 +104,19 @@ def packed_rows(rare: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _select(alleles: NDArray[np.int8], bits: NDArray[np.uint8], code: int) -> None:
+    """Give code to the haplotypes (N,) whose bit is set; by masks, as branches on common alleles are slow."""
+    whole = len(alleles) >> 3
+    for k in range(whole):
+        for j in range(8):
+            mask = -np.int8(bits[k] >> np.uint8(j) & np.uint8(1))
+            alleles[8 * k + j] ^= (alleles[8 * k + j] ^ code) & mask
+    for h in range(8 * whole, len(alleles)):
+        if bits[whole] >> np.uint8(h & 7) & np.uint8(1):
+            alleles[h] = code
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _spread(
     alleles: NDArray[np.int8],
     base: NDArray[np.int8],
@@ -126,7 +139,4 @@ def _spread(
             for i in range(starts[v], starts[v + 1]):
                 alleles[r, carriers[i]] = code
         else:
-            bits = packed[row[v]]
-            for h in range(n):
-                if bits[h >> 3] >> (h & 7) & 1:
-                    alleles[r, h] = code
+            _select(alleles[r], packed[row[v]], code)

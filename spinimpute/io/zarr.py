@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -64,16 +64,15 @@ class ZarrFile:
         try:
             self._names = self._arrays.strings("sample_id")
             self._contigs = self._arrays.strings("contig_id")
-            lengths: Iterable[int] = (
-                self._arrays.rows("contig_length") if "contig_length" in self._arrays else []
-            )
+            known = "contig_length" in self._arrays
+            lengths: list[int] = self._arrays.rows("contig_length").tolist() if known else []
             check_unique_names(self._names, self.where)
             self.samples = kept_samples(self._names, exclude_samples, self.where)
         except BaseException:
             self.close()
             raise
         self.contigs: dict[str, int | None] = dict.fromkeys(self._contigs)
-        self.contigs |= {name: int(n) for name, n in zip(self._contigs, lengths, strict=False) if n > 0}
+        self.contigs |= {name: n for name, n in zip(self._contigs, lengths, strict=False) if n > 0}
 
     def __enter__(self) -> ZarrFile:
         return self
@@ -198,6 +197,7 @@ class _ZarrSource:
         self._names = names
         chosen = set(kept)
         self._columns = np.array([i for i, name in enumerate(names) if name in chosen])
+        self._all = len(kept) == len(names)
         self._next, self._end = begin, end
         self._piece = Batch(len(kept), 0)
         self._used = 0
@@ -251,24 +251,26 @@ class _ZarrSource:
     def _genotypes(self, begin: int, end: int) -> NDArray[np.integer]:
         """Allele codes (R, S, P) of the samples kept, P alleles each."""
         genotypes: NDArray[np.integer] = self._arrays.rows("call_genotype", begin, end)
-        whole = len(self._columns) == len(self._names)
-        return genotypes if whole else genotypes[:, self._columns]
+        return genotypes if self._all else genotypes[:, self._columns]
 
     def _phased(self, begin: int, end: int) -> NDArray[np.bool_]:
         if "call_genotype_phased" not in self._arrays:
             return np.zeros((end - begin, len(self._columns)), np.bool_)
-        return self._arrays.rows("call_genotype_phased", begin, end)[:, self._columns].astype(np.bool_)
+        phased: NDArray[np.bool_] = self._arrays.rows("call_genotype_phased", begin, end)
+        return phased if self._all else phased[:, self._columns]
 
     def _diploid(self, sites: list[Site], genotypes: NDArray[np.integer]) -> NDArray[np.integer]:
         """Allele codes (R, S, 2), all of their record; the store may have room for a higher ploidy."""
-        most = np.array([min(len(site.alts), MOST_ALLELES) for site in sites])[:, None, None]
         if genotypes.shape[2] == 1:
             self._refuse(HAPLOID, np.ones_like(genotypes, np.bool_), sites, genotypes)
         self._refuse(POLYPLOID, genotypes[:, :, 2:] != _FILL, sites, genotypes)
         genotypes = genotypes[:, :, :2]
-        self._refuse(HAPLOID, genotypes == _FILL, sites, genotypes)
-        self._refuse(MALFORMED, genotypes < MISSING, sites, genotypes)
-        self._refuse(OUT_OF_RANGE, genotypes > most, sites, genotypes)
+        if genotypes.min() < MISSING:
+            self._refuse(HAPLOID, genotypes == _FILL, sites, genotypes)
+            self._refuse(MALFORMED, genotypes < MISSING, sites, genotypes)
+        most = np.array([min(len(site.alts), MOST_ALLELES) for site in sites])
+        if (genotypes.max(axis=(1, 2)) > most).any():
+            self._refuse(OUT_OF_RANGE, genotypes > most[:, None, None], sites, genotypes)
         return genotypes
 
     def _refuse(
