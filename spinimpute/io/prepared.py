@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.chunks import pack_chunk, read_array, unpack_chunk, write_array
+from spinimpute.io.integrity import check_readable
 from spinimpute.io.records import RecordBlock, kept_samples
 from spinimpute.io.region import Region
 from spinimpute.io.sparse import SparseBlock
@@ -32,8 +33,8 @@ VERSION = 1
 _INDEX, _DETAILS = "index.npy", "panel.json"
 _LOCAL_HEADER = 30  # bytes before the name of a ZIP archive's first member
 _FAULTS = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError, TypeError, OverflowError,
-    NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, NotImplementedError, OSError,
+    OverflowError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 
 
@@ -84,6 +85,11 @@ class PreparedPanel:
     def __init__(self, path: Path, role: str = "panel", exclude_samples: Collection[str] = ()) -> None:
         self.path = path
         self.where = f"{role} {path}"
+        check_readable(path, self.where)
+        if not is_prepared(path):
+            raise SpinImputeError(
+                "the file is not a prepared panel", where=self.where, remedy="make one with `panel build`"
+            )
         with self._whole():
             self._archive = zipfile.ZipFile(path)
         try:
@@ -208,7 +214,7 @@ def _write_index(chunks: list[PanelChunk], contigs: list[str]) -> bytes:
     """The index as an array (chunks, fields) int64, the contig by its place among contigs."""
     place = {name: i for i, name in enumerate(contigs)}
     rows = [[place[each.chrom], *list(asdict(each).values())[1:]] for each in chunks]
-    return write_array(np.array(rows, np.int64))
+    return write_array(np.array(rows, np.int64).reshape(-1, len(fields(PanelChunk))))
 
 
 def _read_index(data: bytes, contigs: list[str]) -> list[PanelChunk]:
