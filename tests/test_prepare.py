@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,15 @@ class TestNothingIsLeft:
         source = write_vcf(tmp_path / "x.vcf", [rec(5, "A", "C", "0|1")])
         with pytest.raises(SpinImputeError, match="must not be an input"):
             build_panel(source, source)
+
+    def test_on_a_full_disk(self, tmp_path: Path) -> None:
+        alleles = np.random.default_rng(0).integers(0, 2, (2000, 400), np.int8)
+        source = write_vcf(tmp_path / "x.bcf", phased_records(range(1, 2001), alleles))
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+        try:
+            with pytest.raises(SpinImputeError, match="cannot be written"):
+                build_panel(source, tmp_path / "x.spanel")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert sorted(tmp_path.iterdir()) == [source]
