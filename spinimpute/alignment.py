@@ -12,8 +12,8 @@ import numpy as np
 
 from spinimpute.agreement import check_alleles, check_shared_sites, shared_chromosomes
 from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.records import RecordBlock
-from spinimpute.io.vcf import TargetChromosome
 from spinimpute.panel import PanelBlock, TypedRecords, pack_block
 from spinimpute.sites import FateTable, SiteMatcher, resolve_contig
 

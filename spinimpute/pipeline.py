@@ -23,14 +23,14 @@ from spinimpute.config import ImputeConfig
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
 from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, panel_blocks, read_target
 from spinimpute.io.integrity import check_output
 from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
 from spinimpute.io.rows import ImputedBlock
-from spinimpute.io.vcf import TargetChromosome, VariantFile, panel_blocks, read_target
 from spinimpute.io.writer import DosageWriter
-from spinimpute.provenance import command_line, header_lines, sha256
+from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import cut_windows
 
@@ -76,7 +76,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     alignment = Alignment(target, genetic_map, markers)
     tally = _Tally(target)
     with _open_panel(config, samples, excluded) as panel:
-        meta = [] if config.no_version else _provenance(config, model)
+        meta = [] if config.no_version else _provenance(config, model, panel.digest())
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta) as writer:
             blocks = alignment.blocks(panel_blocks(panel, region))
             windows = _ahead(cut_windows(blocks, config.window, config.overlap))
@@ -98,16 +98,16 @@ def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
     return Engine(model.network.to(device), device, threads)
 
 
-def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantFile:
+def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
     if config.allow_overlap:
         excluded |= frozenset(samples)
-    panel = VariantFile(config.ref, "panel", excluded)
+    panel = open_variants(config.ref, "panel", excluded)
     check_samples(panel.samples, samples, config.ref, config.gt)
     return panel
 
 
-def _provenance(config: ImputeConfig, model: LoadedModel) -> list[str]:
-    details = {"model": f"{model.name} sha256:{model.digest}", "panel": f"sha256:{sha256(config.ref)}"}
+def _provenance(config: ImputeConfig, model: LoadedModel, panel: str) -> list[str]:
+    details = {"model": f"{model.name} sha256:{model.digest}", "panel": f"sha256:{panel}"}
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
 
 

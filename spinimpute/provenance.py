@@ -13,8 +13,12 @@ _CHUNK = 1 << 20
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 digest of a file."""
+    """Hexadecimal SHA-256 digest of a file, or of the names and digests of all files in a folder."""
     digest = hashlib.sha256()
+    if path.is_dir():
+        for each in sorted(each for each in path.rglob("*") if each.is_file()):
+            digest.update(f"{sha256(each)}  {each.relative_to(path)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from builders import mixed_records, write_vcf
 from typer.testing import CliRunner
 
 from spinimpute import __version__
@@ -68,7 +69,7 @@ def training(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 def test_help_and_version_import_nothing_heavy() -> None:
     script = (
         "import sys; from typer.testing import CliRunner; from spinimpute.cli import app\n"
-        "words = (['--help'], ['impute', '--help'], ['--version'])\n"
+        "words = (['--help'], ['impute', '--help'], ['panel', 'build', '--help'], ['--version'])\n"
         "results = [CliRunner().invoke(app, each) for each in words]\n"
         "assert not any(result.exit_code for result in results)\n"
         "assert not {'torch', 'numba', 'numpy', 'cyvcf2', 'pysam'} & set(sys.modules)\n"
@@ -78,7 +79,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
     assert shown.stdout.strip() == f"spinimpute {__version__}"
 
 
-@pytest.mark.parametrize("command", ["impute", "train", "models", "simulate"])
+@pytest.mark.parametrize("command", ["impute", "train", "models", "simulate", "panel"])
 def test_every_command_has_help(command: str) -> None:
     assert invoke(command, "--help").exit_code == 0
 
@@ -190,6 +191,44 @@ def test_models_lists_what_is_shipped() -> None:
     for folder in (Path(__file__).parents[1] / "models").glob("*/config.toml"):
         assert folder.parent.name in result.stdout
         assert tomllib.loads(folder.read_text())
+
+
+class TestPanel:
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Path:
+        return write_vcf(tmp_path / "x.bcf", mixed_records())
+
+    def test_build_info_verify(self, source: Path, tmp_path: Path) -> None:
+        path = tmp_path / "x.spanel"
+        built = invoke("panel", "build", "--ref", source, "--out", path)
+        assert built.exit_code == 0, built.output
+        shown = invoke("panel", "info", path)
+        assert shown.stdout == built.stdout
+        for part in ("haplotypes", "bits per genotype", "x.bcf", "20 ", "21 ", f"spinimpute {__version__}"):
+            assert part in shown.stdout
+        assert "as written" in invoke("panel", "verify", path).stdout
+        assert "the panel's source" in invoke("panel", "verify", path, "--ref", source).stdout
+
+    def test_a_region(self, source: Path, tmp_path: Path) -> None:
+        path = tmp_path / "x.spanel"
+        assert invoke("panel", "build", "--ref", source, "--out", path, "--chrom", "chr21").exit_code == 0
+        assert "x.bcf, chr21" in invoke("panel", "info", path).stdout
+        assert invoke("panel", "verify", path, "--ref", source).exit_code == 0
+
+    def test_errors_are_one_line(self, source: Path, tmp_path: Path) -> None:
+        (tmp_path / "cut.spanel").write_bytes(b"PK")
+        for words in (
+            ("info", source),
+            ("info", tmp_path / "none"),
+            ("verify", tmp_path / "cut.spanel"),
+            ("verify", tmp_path),
+            ("build", "--ref", source, "--out", source),
+            ("build", "--ref", source, "--out", tmp_path / "y", "--chrom", "X"),
+        ):
+            result = invoke("panel", *words)
+            assert result.exit_code == 1
+            assert result.stderr.startswith("error: ")
+            assert result.stderr.count("\n") == 1
 
 
 def test_simulate_writes_a_data_set(tmp_path: Path) -> None:

@@ -13,13 +13,15 @@ import cyvcf2
 import numpy as np
 import pytest
 import torch
-from builders import Rec, phased_records, sample_names, write_vcf
+from builders import Rec, phased_records, sample_names, write_vcf, write_vcz
 from numpy.typing import NDArray
 from test_retrieval import mosaics
 
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.pipeline import ImputeSummary, impute
+from spinimpute.prepare import build_panel
+from spinimpute.provenance import sha256
 from spinimpute.spin.checkpoint import save_model
 from spinimpute.spin.model import Spin, SpinConfig
 
@@ -73,6 +75,11 @@ def config(files: tuple[Path, Path], model: str, tmp_path: Path) -> ImputeConfig
 @pytest.fixture
 def done(config: ImputeConfig) -> ImputeSummary:
     return impute(replace(config, ap=True, gp=True))
+
+
+def _header(path: Path) -> list[str]:
+    with gzip.open(path, "rt") as file:
+        return [line.rstrip() for line in file if line.startswith("#")]
 
 
 def _body(path: Path) -> list[str]:
@@ -299,3 +306,49 @@ def test_an_unphased_target_is_refused_with_record_and_sample(config: ImputeConf
     write_vcf(target, [*records[:2], bad, *records[3:]], sample_names(N_TARGET, "t"))
     with pytest.raises(SpinImputeError, match=f"20:{bad.pos} sample t0.*phase"):
         impute(replace(config, gt=target))
+
+
+@pytest.mark.parametrize("kind", ["panel.vcf.gz", "panel.vcz", "panel.vcz.zip", "panel.spanel"])
+@pytest.mark.parametrize("chrom", [None, "21:300000-1200000"])
+def test_the_kind_of_panel_changes_nothing(
+    config: ImputeConfig, tmp_path: Path, kind: str, chrom: str | None
+) -> None:
+    config = replace(config, chrom=chrom)
+    path = tmp_path / kind
+    if path.suffix == ".spanel":
+        build_panel(config.ref, path)
+    else:
+        write = write_vcf if kind.endswith(".gz") else write_vcz
+        write(path, _panel(1, "20") + _panel(2, "21"), sample_names(N_PANEL, "p"))
+    expected = impute(config).output
+    found = impute(replace(config, ref=path, out=str(tmp_path / "again"))).output
+    assert _body(found) == _body(expected)
+    if path.suffix == ".spanel":
+        digests = [
+            line
+            for out in (found, expected)
+            for line in _header(out)
+            if line.startswith("##spinimputePanel=")
+        ]
+        assert digests == [f"##spinimputePanel=sha256:{sha256(config.ref)}"] * 2
+
+
+def test_a_target_in_vcf_zarr(config: ImputeConfig, tmp_path: Path) -> None:
+    records = _target(1, "20") + _target(2, "21")
+    target = write_vcz(tmp_path / "target.vcz", records, sample_names(N_TARGET, "t"))
+    expected = impute(config).output
+    found = impute(replace(config, gt=target, out=str(tmp_path / "again"))).output
+    assert _body(found) == _body(expected)
+
+
+def test_samples_shared_with_a_prepared_panel(config: ImputeConfig, tmp_path: Path) -> None:
+    path = tmp_path / "panel.spanel"
+    build_panel(config.ref, path)
+    target = write_vcf(tmp_path / "target.vcf", _target(1, "20"), ["p0", *sample_names(N_TARGET - 1, "t")])
+    config = replace(config, gt=target)
+    with pytest.raises(SpinImputeError, match="share samples"):
+        impute(replace(config, ref=path))
+    config = replace(config, allow_overlap=True)
+    expected = impute(config).output
+    found = impute(replace(config, ref=path, out=str(tmp_path / "again"))).output
+    assert _body(found) == _body(expected)

@@ -27,3 +27,13 @@ def test_header_lines() -> None:
         "##spinimputePanel=sha256:ab",
         "##spinimputeSeed=7",
     ]
+
+
+def test_digest_of_a_folder_depends_on_names_and_contents(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "abcd"]
+    for folder, (name, text) in zip(folders, [("x", "1"), ("x", "1"), ("y", "1"), ("x", "2")], strict=True):
+        (folder / "in").mkdir(parents=True)
+        (folder / "in" / name).write_text(text)
+    first, same, renamed, changed = map(sha256, folders)
+    assert first == same
+    assert len({first, renamed, changed}) == 3

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from spinimpute import __version__
-from spinimpute.cli import options
+from spinimpute.cli import options, panel
 from spinimpute.config import ImputeConfig, train_config
 from spinimpute.errors import SpinImputeError
 
@@ -46,6 +46,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(panel.app, name="panel")
 
 
 def main() -> None:

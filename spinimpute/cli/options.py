@@ -21,8 +21,8 @@ def _train_option(name: str, text: str, **more: Any) -> Any:
 
 _FILE = {"metavar": "FILE", "show_default": False}
 
-Ref = Annotated[Path, _option("--ref", text="Phased reference panel, VCF or BCF.", **_FILE)]
-Gt = Annotated[Path, _option("--gt", text="Phased target genotypes, VCF or BCF.", **_FILE)]
+Ref = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF, VCF Zarr or prepared.", **_FILE)]
+Gt = Annotated[Path, _option("--gt", text="Phased target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
 Out = Annotated[
     str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")
 ]
@@ -90,6 +90,13 @@ TrainDevice = Annotated[str | None, _train_option("device", "auto, cpu, cuda or 
 TrainSeed = Annotated[int | None, _train_option("seed", "Seed of all random choices.", metavar="N", min=0)]
 ConfigFile = Annotated[
     Path | None, _option("--config", text="TOML file of settings; options given here overrule it.", **_FILE)
+]
+
+PanelSource = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF or VCF Zarr.", **_FILE)]
+PanelOut = Annotated[Path, _option("--out", text="Prepared panel to write.", **_FILE)]
+PreparedFile = Annotated[Path, typer.Argument(help="Prepared panel.", metavar="FILE", show_default=False)]
+VerifySource = Annotated[
+    Path | None, _option("--ref", text="Panel to compare all records and genotypes with.", **_FILE)
 ]
 
 SimulateOut = Annotated[Path, _option("--out", text="Folder to write to.", metavar="DIR", show_default=False)]

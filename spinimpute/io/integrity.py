@@ -24,7 +24,7 @@ def check_input(path: Path, role: str) -> None:
     plain gzip has no end marker, so a cut file of that kind is found out on reading.
     """
     where = f"{role} {path}"
-    _check_readable(path, where)
+    check_readable(path, where)
     with path.open("rb") as file:
         head = file.read(_HEAD)
         size = os.fstat(file.fileno()).st_size
@@ -66,7 +66,8 @@ def check_output(path: Path, inputs: Iterable[Path], role: str = "output") -> No
             )
 
 
-def _check_readable(path: Path, where: str) -> None:
+def check_readable(path: Path, where: str) -> None:
+    """Raise SpinImputeError unless path is a file that can be read."""
     if not path.exists():
         raise SpinImputeError("the file does not exist", where=where, remedy="check the path")
     if path.is_dir():

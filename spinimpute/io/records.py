@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -134,6 +135,22 @@ def in_order(source: Source, where: str, samples: int, max_records: int) -> Iter
             order.check(block.sites)
             yield block
         batch = batch.rest(end, max_records)
+
+
+def check_unique_names(samples: Sequence[str], where: str) -> None:
+    """Raise SpinImputeError if a file names a sample twice."""
+    name, times = Counter(samples).most_common(1)[0] if samples else ("", 0)
+    if times > 1:
+        raise SpinImputeError("sample names must be unique", where=where, found=f"{name} {times} times")
+
+
+def kept_samples(samples: Sequence[str], excluded: Collection[str], where: str) -> list[str]:
+    """The samples of a file that are not excluded; SpinImputeError if none is left."""
+    kept = [name for name in samples if name not in excluded]
+    if not kept:
+        found = f"all {len(samples)} excluded" if samples else "none"
+        raise SpinImputeError("the file must have samples with genotypes", where=where, found=found)
+    return kept
 
 
 def refuse(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_found, genotype_rule
 from spinimpute.io.genotype_text import decode
 from spinimpute.io.inflate import Offset, inflate
-from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
+from spinimpute.io.records import GENOTYPE_RULE, Batch, Site, check_unique_names
 
 _FIXED = 9  # columns before the first sample
 CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
@@ -37,9 +36,7 @@ class Header:
         if not lines or not lines[-1].startswith("#CHROM\t"):
             raise SpinImputeError("the header must end with the line of column names", where=where)
         samples = lines[-1].split("\t")[_FIXED:]
-        name, times = Counter(samples).most_common(1)[0] if samples else ("", 0)
-        if times > 1:
-            raise SpinImputeError("sample names must be unique", where=where, found=f"{name} {times} times")
+        check_unique_names(samples, where)
         contigs: dict[str, int | None] = {}
         for line in lines:
             if name_match := CONTIG.match(line):

@@ -6,33 +6,23 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spinimpute.errors import SpinImputeError
 from spinimpute.io.binary import BinarySource, read_binary_header
 from spinimpute.io.index import find_start, usable_index
 from spinimpute.io.inflate import inflate
 from spinimpute.io.integrity import check_input, is_binary
-from spinimpute.io.records import MISSING, RecordBlock, Source, in_order, refuse
+from spinimpute.io.records import RecordBlock, Source, in_order, kept_samples
 from spinimpute.io.region import Region
 from spinimpute.io.text import Header, TextSource, read_header
-from spinimpute.sites import Sites, resolve_contig
+from spinimpute.provenance import sha256
+from spinimpute.sites import resolve_contig
 
-__all__ = [
-    "RecordBlock",
-    "Region",
-    "TargetChromosome",
-    "VariantFile",
-    "panel_blocks",
-    "read_panel",
-    "read_target",
-]
+__all__ = ["RecordBlock", "Region", "VariantFile"]
 
 _STANDARD_INPUT = "-"
 
@@ -43,6 +33,8 @@ class VariantFile:
     The path "-" stands for standard input. samples are those read; contigs gives the length of each declared
     contig, None if unknown. SpinImputeError if the file is not whole or has no samples or a faulty header.
     """
+
+    checked = False
 
     def __init__(
         self, path: Path, role: str = "panel", exclude_samples: Collection[str] = (), threads: int = 2
@@ -58,11 +50,8 @@ class VariantFile:
         except BaseException:
             self.close()
             raise
-        self.samples = [name for name in header.samples if name not in exclude_samples]
+        self.samples = kept_samples(header.samples, exclude_samples, self.where)
         self.contigs = header.contigs
-        if not self.samples:
-            found = f"all {len(header.samples)} excluded" if header.samples else "none"
-            raise SpinImputeError("the file must have samples with genotypes", where=self.where, found=found)
 
     def __enter__(self) -> VariantFile:
         return self
@@ -76,6 +65,10 @@ class VariantFile:
         """Let go of standard input's copy, if there is one; blocks cannot be read after it."""
         if self._spool:
             self._spool.close()
+
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return sha256(self.path)
 
     @property
     def indexed(self) -> bool:
@@ -139,104 +132,3 @@ def _inside(region: Region, block: RecordBlock) -> Iterator[RecordBlock]:
     if begin < end:
         rows = slice(begin, end)
         yield RecordBlock(block.sites.take(rows), block.alleles[rows], block.phased[rows])
-
-
-@dataclass(frozen=True)
-class TargetChromosome:
-    """All target records of one chromosome: alleles (R, T) int8 with -1 missing."""
-
-    sites: Sites
-    alleles: NDArray[np.int8]
-    samples: list[str]
-
-
-def read_panel(
-    path: Path,
-    region: Region | None = None,
-    max_records: int = 1024,
-    exclude_samples: Collection[str] = (),
-) -> Iterator[RecordBlock]:
-    """Yield the blocks of a reference panel; SpinImputeError unless all is phased, complete and unique."""
-    with VariantFile(path, "panel", exclude_samples) as file:
-        yield from panel_blocks(file, region, max_records)
-
-
-def panel_blocks(
-    file: VariantFile, region: Region | None = None, max_records: int = 1024
-) -> Iterator[RecordBlock]:
-    """Yield the blocks of an open panel; SpinImputeError unless all is phased, complete and unique.
-
-    Without a region, a panel without records is an error too.
-    """
-    empty = True
-    for block in file.blocks(max_records, region):
-        _check_panel(file, block)
-        yield block
-        empty = False
-    if empty and region is None:
-        raise SpinImputeError("the file has no records", where=file.where)
-
-
-def read_target(
-    path: Path, region: Region | None = None, exclude_samples: Collection[str] = ()
-) -> dict[str, TargetChromosome]:
-    """Read the target by chromosome, in file order; SpinImputeError at an unphased heterozygote.
-
-    An unphased genotype with one allele missing says nothing of either haplotype: both become missing.
-    """
-    parts: dict[str, list[RecordBlock]] = {}
-    with VariantFile(path, "target", exclude_samples) as file:
-        for block in file.blocks(region=region):
-            parts.setdefault(block.sites.chrom, []).append(_settle_phase(file, block))
-        if not parts:
-            found = f"none in {region}" if region else "none"
-            raise SpinImputeError("the file must have records", where=file.where, found=found)
-        return {chrom: _join(blocks, file.samples) for chrom, blocks in parts.items()}
-
-
-def _join(blocks: list[RecordBlock], samples: list[str]) -> TargetChromosome:
-    sites = Sites.concatenate([block.sites for block in blocks])
-    return TargetChromosome(sites, np.concatenate([block.alleles for block in blocks]), samples)
-
-
-def _check_panel(file: VariantFile, block: RecordBlock) -> None:
-    if not block.phased.all():
-        rule = "panel genotypes must be phased"
-        remedy = "phase the panel, or write | if homozygotes alone are unphased"
-        refuse(~block.phased, file.where, block.sites, file.samples, rule, "/ for |", remedy)
-    if block.alleles.min() == MISSING:
-        gaps = (block.alleles.reshape(len(block.sites), -1, 2) == MISSING).any(axis=2)
-        remedy = "impute or drop it first, e.g. bcftools view -g ^miss"
-        refuse(
-            gaps, file.where, block.sites, file.samples, "panel genotypes must not be missing", ".", remedy
-        )
-    _check_unique(file, block.sites)
-
-
-def _check_unique(file: VariantFile, sites: Sites) -> None:
-    again = np.flatnonzero(np.diff(sites.pos) == 0)
-    seen: set[tuple[int, str, tuple[str, ...]]] = set()
-    for row in np.union1d(again, again + 1).tolist():
-        key = int(sites.pos[row]), sites.ref[row], tuple(sorted(sites.alts[row]))
-        if key in seen:
-            raise SpinImputeError(
-                "panel records must be unique",
-                where=f"{file.where} {sites.chrom}:{key[0]}",
-                found=f"{key[1]}>{','.join(key[2])} twice",
-                remedy="remove one, e.g. with bcftools norm -d exact",
-            )
-        seen.add(key)
-
-
-def _settle_phase(file: VariantFile, block: RecordBlock) -> RecordBlock:
-    """Refuse unphased heterozygotes, blank unphased half-missing genotypes."""
-    if block.phased.all():
-        return block
-    pairs = block.alleles.reshape(len(block.sites), -1, 2)
-    differs = ~block.phased & (pairs[:, :, 0] != pairs[:, :, 1])
-    half = differs & (pairs.min(axis=2) == MISSING)
-    remedy = "phase the target first, e.g. with SHAPEIT or Beagle"
-    rule = "target heterozygotes must be phased"
-    refuse(differs & ~half, file.where, block.sites, file.samples, rule, "/ for |", remedy)
-    pairs[half] = MISSING
-    return block

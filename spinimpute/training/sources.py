@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from spinimpute.config import TrainConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.inputs import read_panel
 from spinimpute.io.names import read_names
-from spinimpute.io.vcf import RecordBlock, read_panel
+from spinimpute.io.records import RecordBlock
 from spinimpute.training.simulation import RegionSpec, simulate_region
 
 # A stretch of a panel that is one source: long enough for several flanks, short enough to hold as bytes.

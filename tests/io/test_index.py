@@ -13,8 +13,8 @@ from builders import CONTIGS, Rec, rec, write_vcf
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.index import find_start, usable_index
 from spinimpute.io.inflate import Offset
+from spinimpute.io.inputs import read_panel
 from spinimpute.io.region import Region
-from spinimpute.io.vcf import read_panel
 
 KINDS = ["tbi", "vcf csi", "bcf csi", "bcf csi 11"]
 

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.vcf import RecordBlock, Region, VariantFile, read_panel, read_target
+from spinimpute.io.inputs import read_panel, read_target
+from spinimpute.io.vcf import RecordBlock, Region, VariantFile
 
 FORMATS = ["x.vcf", "x.vcf.gz", "x.bcf"]
 needs_bcftools = pytest.mark.skipif(shutil.which("bcftools") is None, reason="bcftools is not installed")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from spinimpute.dosages import DoseSums
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.inputs import read_panel
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.rows import ImputedBlock, RowFormat, encode
-from spinimpute.io.vcf import read_panel
 from spinimpute.io.writer import DosageWriter
 from spinimpute.sites import Sites
 

@@ -1,0 +1,166 @@
+"""Panels and targets of any kind: VCF, BCF, VCF Zarr or prepared panel, checked as what they are used for."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.errors import SpinImputeError
+from spinimpute.io.prepared import PreparedPanel, is_prepared
+from spinimpute.io.records import MISSING, RecordBlock, refuse
+from spinimpute.io.region import Region
+from spinimpute.io.vcf import VariantFile
+from spinimpute.sites import Sites
+
+
+class VariantReader(Protocol):
+    """An open file of records for some of its samples; where names it in messages.
+
+    contigs gives the length of each contig, None if unknown; checked tells that the records were checked as
+    those of a panel when the file was made.
+    """
+
+    where: str
+    samples: list[str]
+    contigs: dict[str, int | None]
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def checked(self) -> bool: ...
+
+    def digest(self) -> str:
+        """SHA-256 of the data, for a prepared panel of the file that it was made from."""
+
+    def blocks(self, max_records: int = 1024, region: Region | None = None) -> Iterator[RecordBlock]:
+        """Yield blocks of about max_records, which span one chromosome and never part a position."""
+
+
+def open_variants(path: Path, role: str = "panel", exclude_samples: Collection[str] = ()) -> VariantReader:
+    """Open a file by its kind, which its content tells and never its name; SpinImputeError if it is faulty.
+
+    The path "-" stands for VCF or BCF from standard input.
+    """
+    readable = path.is_file() and os.access(path, os.R_OK)
+    if readable and is_prepared(path):
+        return PreparedPanel(path, role, exclude_samples)
+    if path.is_dir() or (readable and zipfile.is_zipfile(path)):
+        # zarr takes a quarter of a second to import.
+        from spinimpute.io.zarr import ZarrFile
+
+        return ZarrFile(path, role, exclude_samples)
+    return VariantFile(path, role, exclude_samples)
+
+
+@dataclass(frozen=True)
+class TargetChromosome:
+    """All target records of one chromosome: alleles (R, T) int8 with -1 missing."""
+
+    sites: Sites
+    alleles: NDArray[np.int8]
+    samples: list[str]
+
+
+def read_panel(
+    path: Path,
+    region: Region | None = None,
+    max_records: int = 1024,
+    exclude_samples: Collection[str] = (),
+) -> Iterator[RecordBlock]:
+    """Yield the blocks of a reference panel; SpinImputeError unless all is phased, complete and unique."""
+    with open_variants(path, "panel", exclude_samples) as file:
+        yield from panel_blocks(file, region, max_records)
+
+
+def panel_blocks(
+    file: VariantReader, region: Region | None = None, max_records: int = 1024
+) -> Iterator[RecordBlock]:
+    """Yield the blocks of an open panel; SpinImputeError unless all is phased, complete and unique.
+
+    Without a region, a panel without records is an error too.
+    """
+    empty = True
+    for block in file.blocks(max_records, region):
+        if not file.checked:
+            _check_panel(file, block)
+        yield block
+        empty = False
+    if empty and region is None:
+        raise SpinImputeError("the file has no records", where=file.where)
+
+
+def read_target(
+    path: Path, region: Region | None = None, exclude_samples: Collection[str] = ()
+) -> dict[str, TargetChromosome]:
+    """Read the target by chromosome, in file order; SpinImputeError at an unphased heterozygote.
+
+    An unphased genotype with one allele missing says nothing of either haplotype: both become missing.
+    """
+    parts: dict[str, list[RecordBlock]] = {}
+    with open_variants(path, "target", exclude_samples) as file:
+        for block in file.blocks(region=region):
+            parts.setdefault(block.sites.chrom, []).append(_settle_phase(file, block))
+        if not parts:
+            found = f"none in {region}" if region else "none"
+            raise SpinImputeError("the file must have records", where=file.where, found=found)
+        return {chrom: _join(blocks, file.samples) for chrom, blocks in parts.items()}
+
+
+def _join(blocks: list[RecordBlock], samples: list[str]) -> TargetChromosome:
+    sites = Sites.concatenate([block.sites for block in blocks])
+    return TargetChromosome(sites, np.concatenate([block.alleles for block in blocks]), samples)
+
+
+def _check_panel(file: VariantReader, block: RecordBlock) -> None:
+    if not block.phased.all():
+        rule = "panel genotypes must be phased"
+        remedy = "phase the panel, or write | if homozygotes alone are unphased"
+        refuse(~block.phased, file.where, block.sites, file.samples, rule, "/ for |", remedy)
+    if block.alleles.min() == MISSING:
+        gaps = (block.alleles.reshape(len(block.sites), -1, 2) == MISSING).any(axis=2)
+        remedy = "impute or drop it first, e.g. bcftools view -g ^miss"
+        refuse(
+            gaps, file.where, block.sites, file.samples, "panel genotypes must not be missing", ".", remedy
+        )
+    _check_unique(file, block.sites)
+
+
+def _check_unique(file: VariantReader, sites: Sites) -> None:
+    again = np.flatnonzero(np.diff(sites.pos) == 0)
+    seen: set[tuple[int, str, tuple[str, ...]]] = set()
+    for row in np.union1d(again, again + 1).tolist():
+        key = int(sites.pos[row]), sites.ref[row], tuple(sorted(sites.alts[row]))
+        if key in seen:
+            raise SpinImputeError(
+                "panel records must be unique",
+                where=f"{file.where} {sites.chrom}:{key[0]}",
+                found=f"{key[1]}>{','.join(key[2])} twice",
+                remedy="remove one, e.g. with bcftools norm -d exact",
+            )
+        seen.add(key)
+
+
+def _settle_phase(file: VariantReader, block: RecordBlock) -> RecordBlock:
+    """Refuse unphased heterozygotes, blank unphased half-missing genotypes."""
+    if block.phased.all():
+        return block
+    pairs = block.alleles.reshape(len(block.sites), -1, 2)
+    differs = ~block.phased & (pairs[:, :, 0] != pairs[:, :, 1])
+    half = differs & (pairs.min(axis=2) == MISSING)
+    remedy = "phase the target first, e.g. with SHAPEIT or Beagle"
+    rule = "target heterozygotes must be phased"
+    refuse(differs & ~half, file.where, block.sites, file.samples, rule, "/ for |", remedy)
+    pairs[half] = MISSING
+    return block

@@ -1,0 +1,285 @@
+"""VCF Zarr stores as bio2zarr writes them, folders or ZIP archives, as records.
+
+Such a store holds no checksums, and leaves out chunks of zeros: a chunk of genotypes that was lost reads as
+REF alleles.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.storage import LocalStore, ZipStore
+
+from spinimpute.errors import SpinImputeError
+from spinimpute.io.decoded import (
+    HAPLOID,
+    MALFORMED,
+    MOST_ALLELES,
+    OUT_OF_RANGE,
+    POLYPLOID,
+    Decoded,
+    genotype_found,
+    genotype_rule,
+)
+from spinimpute.io.records import (
+    MISSING,
+    Batch,
+    RecordBlock,
+    Site,
+    check_unique_names,
+    in_order,
+    kept_samples,
+)
+from spinimpute.io.region import Region
+from spinimpute.provenance import sha256
+from spinimpute.sites import resolve_contig
+
+_FILL = -2  # stands where a genotype of lower ploidy has no allele
+_NEEDED = ("contig_id", "sample_id", "variant_contig", "variant_position", "variant_allele", "call_genotype")
+_FAULTS = (OSError, LookupError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+class ZarrFile:
+    """A VCF Zarr store without the samples to exclude.
+
+    samples are those read; contigs gives the length of each contig, None if unknown. SpinImputeError if the
+    store is none of VCF Zarr or has no samples.
+    """
+
+    checked = False
+
+    def __init__(self, path: Path, role: str = "panel", exclude_samples: Collection[str] = ()) -> None:
+        self.path = path
+        self.where = f"{role} {path}"
+        self._arrays = _Arrays(path, self.where)
+        try:
+            self._names = self._arrays.strings("sample_id")
+            self._contigs = self._arrays.strings("contig_id")
+            known = "contig_length" in self._arrays
+            lengths: list[int] = self._arrays.rows("contig_length").tolist() if known else []
+            check_unique_names(self._names, self.where)
+            self.samples = kept_samples(self._names, exclude_samples, self.where)
+        except BaseException:
+            self.close()
+            raise
+        self.contigs: dict[str, int | None] = dict.fromkeys(self._contigs)
+        self.contigs |= {name: n for name, n in zip(self._contigs, lengths, strict=False) if n > 0}
+
+    def __enter__(self) -> ZarrFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self._arrays.close()
+
+    def digest(self) -> str:
+        """SHA-256 of the archive, or of the names and digests of the folder's files."""
+        return sha256(self.path)
+
+    def blocks(self, max_records: int = 1024, region: Region | None = None) -> Iterator[RecordBlock]:
+        """Yield blocks of about max_records, which span one chromosome and never part a position.
+
+        SpinImputeError at records out of order, without diploid genotypes, or that cannot be read.
+        """
+        begin, end = self._inside(region) if region else (0, self._arrays.length)
+        source = _ZarrSource(self._arrays, self._contigs, self._names, self.samples, begin, end)
+        yield from in_order(source, self.where, len(self.samples), max_records)
+
+    def _inside(self, region: Region) -> tuple[int, int]:
+        """The records from the first to the last that lie in a region."""
+        name = resolve_contig(region.chrom, self._contigs)
+        if name is None:
+            return 0, 0
+        pos = self._arrays.rows("variant_position")
+        inside = self._arrays.rows("variant_contig") == self._contigs.index(name)
+        inside &= pos >= (region.start or 1)
+        if region.end is not None:
+            inside &= pos <= region.end
+        rows = np.flatnonzero(inside)
+        return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+
+
+class _Arrays:
+    """The arrays of an open store; SpinImputeError whenever one is absent or cannot be read."""
+
+    def __init__(self, path: Path, where: str) -> None:
+        self.where = where
+        self._store: LocalStore | ZipStore
+        self._store = LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
+        try:
+            with self._readable():
+                self._group = zarr.open_group(self._store, mode="r")
+                names = set(self._group.array_keys())
+        except SpinImputeError as error:
+            self.close()
+            found = "a directory that is no Zarr store" if path.is_dir() else "a ZIP archive without one"
+            raise SpinImputeError(
+                "a variant file or a VCF Zarr store is needed", where=where, found=found
+            ) from error
+        absent = [name for name in _NEEDED if name not in names]
+        if absent:
+            self.close()
+            raise SpinImputeError(
+                "the store is not VCF Zarr with genotypes", where=where, found=f"no {', '.join(absent)}"
+            )
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._group
+
+    @property
+    def length(self) -> int:
+        """How many records there are."""
+        return int(self._array("variant_position").shape[0])
+
+    @property
+    def step(self) -> int:
+        """How many records of genotypes are stored together."""
+        return int(self._array("call_genotype").chunks[0])
+
+    def rows(self, name: str, begin: int = 0, end: int | None = None) -> NDArray[Any]:
+        """Some rows of an array."""
+        with self._readable():
+            return np.asarray(self._array(name)[begin:end])
+
+    def strings(self, name: str, begin: int = 0, end: int | None = None) -> list[Any]:
+        """Some rows of an array of text."""
+        rows: list[Any] = self.rows(name, begin, end).tolist()
+        return rows
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    def _array(self, name: str) -> zarr.Array[Any]:
+        array = self._group[name]
+        if not isinstance(array, zarr.Array):
+            raise SpinImputeError("the store is not VCF Zarr", where=self.where, found=f"no array {name}")
+        return array
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Turn whatever a damaged store makes the libraries say into one SpinImputeError."""
+        try:
+            yield
+        except SpinImputeError:
+            raise
+        except _FAULTS as error:
+            raise SpinImputeError(
+                "the VCF Zarr store is damaged",
+                where=self.where,
+                found=str(error),
+                remedy="copy it or make it again",
+            ) from error
+
+
+class _ZarrSource:
+    """Records begin to end of a store for some of its samples."""
+
+    def __init__(
+        self, arrays: _Arrays, contigs: list[str], names: list[str], kept: list[str], begin: int, end: int
+    ) -> None:
+        self._arrays = arrays
+        self._contigs = contigs
+        self._names = names
+        chosen = set(kept)
+        self._columns = np.array([i for i, name in enumerate(names) if name in chosen])
+        self._all = len(kept) == len(names)
+        self._next, self._end = begin, end
+        self._piece = Batch(len(kept), 0)
+        self._used = 0
+
+    def fill(self, batch: Batch) -> bool:
+        """Append records until the batch is full; False once the store is exhausted."""
+        while batch.room:
+            left = len(self._piece.sites) - self._used
+            if not left:
+                if self._next >= self._end:
+                    return False
+                self._advance()
+                continue
+            row, n = len(batch.sites), min(batch.room, left)
+            taken = slice(self._used, self._used + n)
+            batch.sites += self._piece.sites[taken]
+            batch.alleles[row : row + n] = self._piece.alleles[taken]
+            batch.phased[row : row + n] = self._piece.phased[taken]
+            self._used += n
+        return True
+
+    def _advance(self) -> None:
+        """Read up to the end of the next chunk."""
+        begin, step = self._next, self._arrays.step
+        end = min(self._end, (begin // step + 1) * step)
+        sites = self._sites(begin, end)
+        genotypes = self._diploid(sites, self._genotypes(begin, end))
+        piece = Batch(len(self._columns), 0)
+        piece.sites = sites
+        piece.alleles = genotypes.reshape(len(sites), -1).astype(np.int8, copy=False)
+        piece.phased = self._phased(begin, end)
+        self._piece, self._used, self._next = piece, 0, end
+
+    def _sites(self, begin: int, end: int) -> list[Site]:
+        contig = self._arrays.rows("variant_contig", begin, end).tolist()
+        pos = self._arrays.rows("variant_position", begin, end).tolist()
+        alleles = self._arrays.strings("variant_allele", begin, end)
+        named = "variant_id" in self._arrays
+        ids = self._arrays.strings("variant_id", begin, end) if named else ["."] * len(pos)
+        sites = []
+        for number, position, name, (ref, *alts) in zip(contig, pos, ids, alleles, strict=True):
+            if not 0 <= number < len(self._contigs) or not ref:
+                found = f"contig number {number}, position {position}, REF {ref!r}"
+                raise SpinImputeError(
+                    "every record needs a contig and a REF", where=self._arrays.where, found=found
+                )
+            given = tuple(alt for alt in alts if alt and alt != ".")
+            sites.append(Site(self._contigs[number], position, name or ".", ref, given))
+        return sites
+
+    def _genotypes(self, begin: int, end: int) -> NDArray[np.integer]:
+        """Allele codes (R, S, P) of the samples kept, P alleles each."""
+        genotypes: NDArray[np.integer] = self._arrays.rows("call_genotype", begin, end)
+        return genotypes if self._all else genotypes[:, self._columns]
+
+    def _phased(self, begin: int, end: int) -> NDArray[np.bool_]:
+        if "call_genotype_phased" not in self._arrays:
+            return np.zeros((end - begin, len(self._columns)), np.bool_)
+        phased: NDArray[np.bool_] = self._arrays.rows("call_genotype_phased", begin, end)
+        return phased if self._all else phased[:, self._columns]
+
+    def _diploid(self, sites: list[Site], genotypes: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Allele codes (R, S, 2), all of their record; the store may have room for a higher ploidy."""
+        if genotypes.shape[2] == 1:
+            self._refuse(HAPLOID, np.ones_like(genotypes, np.bool_), sites, genotypes)
+        self._refuse(POLYPLOID, genotypes[:, :, 2:] != _FILL, sites, genotypes)
+        genotypes = genotypes[:, :, :2]
+        if genotypes.min() < MISSING:
+            self._refuse(HAPLOID, genotypes == _FILL, sites, genotypes)
+            self._refuse(MALFORMED, genotypes < MISSING, sites, genotypes)
+        most = np.array([min(len(site.alts), MOST_ALLELES) for site in sites])
+        if (genotypes.max(axis=(1, 2)) > most).any():
+            self._refuse(OUT_OF_RANGE, genotypes > most[:, None, None], sites, genotypes)
+        return genotypes
+
+    def _refuse(
+        self, kind: int, fault: NDArray[np.bool_], sites: list[Site], genotypes: NDArray[np.integer]
+    ) -> None:
+        if not fault.any():
+            return
+        record, sample = np.argwhere(fault)[0][:2].tolist()
+        site, column = sites[record], int(self._columns[sample])
+        done = Decoded(0, 0, 0, kind, column, int(genotypes[record, sample].max()))
+        where = f"{self._arrays.where} {site.chrom}:{site.pos} sample {self._names[column]}"
+        raise SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
