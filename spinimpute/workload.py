@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spinimpute.agreement import check_samples, shared_chromosomes
 from spinimpute.config import ImputeConfig
 from spinimpute.inference import BATCH_TOKENS, CHAIN_ANCHORS, STRIDE
-from spinimpute.io.counts import extrapolated_records, indexed_records
+from spinimpute.io.counts import extrapolated_records, indexed_records, indexed_share
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.integrity import check_output, is_binary
 from spinimpute.io.names import read_names
@@ -90,7 +90,7 @@ def survey(config: ImputeConfig) -> Workload:
         shared = _shared(config, indexed, panel.contigs, target)
         total = sum(indexed.values()) if indexed else extrapolated_records(panel.path, panel.where)
         records = sum(indexed[name] for name in shared.values()) if indexed else total
-        share = _region_share(config, region, target, panel.contigs)
+        share = _region_share(config, region, target, panel)
         return Workload(
             samples=len(samples),
             panel_haplotypes=2 * len(panel.samples),
@@ -121,22 +121,18 @@ def _shared(
 
 
 def _region_share(
-    config: ImputeConfig,
-    region: Region | None,
-    target: Mapping[str, TargetChromosome],
-    lengths: Mapping[str, int | None],
+    config: ImputeConfig, region: Region | None, target: Mapping[str, TargetChromosome], panel: VariantFile
 ) -> float:
-    """The share of a chromosome's records in the region: as of its typed records or of its length, whichever
-    is less, as the target may end with the region.
-    """
+    """The share of its chromosome's panel records that a region has; without an index, of the target records."""
     if region is None or (region.start is None and region.end is None):
         return 1.0
-    (found,) = target.values()
-    whole = read_target(config.gt, Region(region.chrom))[found.sites.chrom]
-    length = lengths.get(resolve_contig(region.chrom, lengths) or "") or 0
-    end = region.end or length
-    by_length = (end - (region.start or 1) + 1) / length if length else 1.0
-    return max(0.0, min(1.0, by_length, len(found.sites) / len(whole.sites)))
+    found = next(iter(target.values())).sites
+    if panel.indexed:
+        name = resolve_contig(region.chrom, panel.contigs) or region.chrom
+        return indexed_share(panel.path, list(panel.contigs), Region(name, region.start, region.end))
+    if str(config.gt) == "-":
+        return 1.0  # standard input cannot be read again
+    return len(found) / len(read_target(config.gt, Region(region.chrom))[found.chrom].sites)
 
 
 def _minor_share(

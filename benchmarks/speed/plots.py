@@ -16,6 +16,7 @@ from benchmarks.speed.measurements import Measurement, Results, Size
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 MARKERS = {"spinimpute": "o", "spinimpute-prepared": "D", "beagle": "s", "minimac4": "^"}
 PANELS: tuple[tuple[str, Callable[[Measurement], float]], ...] = (
@@ -36,6 +37,7 @@ def draw(
     measurements: list[Measurement], x: Callable[[Size], int], label: str, title: str, out: Path
 ) -> None:
     """Three plots side by side, a line for each tool, sets named along the first."""
+    sets = {m.problem: x(m.size) for m in measurements}
     figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 4.2), layout="constrained")
     for axis, (name, value) in zip(axes, PANELS, strict=True):
         for tool, marker in MARKERS.items():
@@ -43,8 +45,13 @@ def draw(
             if own:
                 axis.plot(*zip(*own, strict=True), marker=marker, markersize=6, label=tool)
         axis.set(xscale="log", yscale="log", xlabel=label, ylabel=name)
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.set_xticks(sorted(set(sets.values())))
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.tick_params(axis="y", which="minor", labelsize=7)
         axis.grid(alpha=0.3, which="both")
-    sets = {m.problem: x(m.size) for m in measurements}
     for problem, at in sets.items():
         axes[0].annotate(
             problem, (at, 1), xycoords=("data", "axes fraction"), rotation=20, fontsize=8, va="bottom"

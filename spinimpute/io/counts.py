@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +13,11 @@ import pysam.bcftools
 from pysam.utils import SamtoolsError
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.index import usable_index
+from spinimpute.io.index import find_start, usable_index
 from spinimpute.io.integrity import GZIP_MAGIC, is_bgzf, is_binary
+from spinimpute.io.region import Region
 
+_LAST = 1 << 29  # beyond all positions of a tabix index
 _PIECE = 1 << 14  # bytes of the file
 _SAMPLE = 1 << 18  # bytes of the file read at a place
 _PLACES = 16
@@ -36,6 +38,25 @@ def indexed_records(path: Path) -> dict[str, int] | None:
         return {name: int(count) for name, _, count in rows} or None
     except (SamtoolsError, ValueError):
         return None
+
+
+def indexed_share(path: Path, contigs: Sequence[str], region: Region) -> float:
+    """The share of a chromosome's records that lie in a region, by where the index has them in the file.
+
+    contigs are the header's, in order; SpinImputeError if the index is malformed.
+    """
+    index = usable_index(path)
+    assert index is not None
+    # Offsets within a block count content, those of blocks count what is in the file.
+    inflation = _inflation(path) or 1.0
+    places = []
+    for position in (1, region.start or 1, region.end + 1 if region.end else _LAST, _LAST):
+        offset = find_start(index, contigs, region.chrom, position)
+        if offset is None:
+            return 0.0
+        places.append(offset.block + offset.within / inflation)
+    first, start, end, last = places
+    return (end - start) / (last - first) if last > first else 1.0
 
 
 def extrapolated_records(path: Path, where: str) -> int:
