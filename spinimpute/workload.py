@@ -123,7 +123,7 @@ def _shared(
 def _region_share(
     config: ImputeConfig, region: Region | None, target: Mapping[str, TargetChromosome], panel: VariantFile
 ) -> float:
-    """The share of its chromosome's panel records that a region has; without an index, of the target records."""
+    """The share of a chromosome's panel records in the region; without an index, that of the target's."""
     if region is None or (region.start is None and region.end is None):
         return 1.0
     found = next(iter(target.values())).sites
