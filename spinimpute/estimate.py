@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spinimpute.config import ImputeConfig
-from spinimpute.io.outputs import OutputNames
 from spinimpute.workload import Workload, survey
 
 BLOCK_RECORDS = 1024  # read and packed at a time
@@ -44,8 +43,8 @@ class Coefficients:
 
 
 COEFFICIENTS = Coefficients()
-# Size of the output with further fields, or as BCF, against that of VCF.gz with GT:DS.
-AP_SIZE, GP_SIZE, BCF_SIZE = 1.6, 1.7, 1.2
+# What further fields add to the size of an output with GT:DS. As BCF it is about as large as VCF.gz.
+AP_SIZE, GP_SIZE = 0.45, 0.6
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,4 @@ def _megabytes(work: Workload, cost: Coefficients) -> float:
 def _output(work: Workload, config: ImputeConfig, cost: Coefficients) -> float:
     genotype = cost.output_genotype + cost.output_carrier * work.minor_share
     size = work.records * (cost.output_record + genotype * work.samples)
-    size *= (AP_SIZE if config.ap else 1) * (GP_SIZE if config.gp else 1)
-    is_bcf = OutputNames.from_out(config.out, config.out_format).vcf.suffix == ".bcf"
-    return size * (BCF_SIZE if is_bcf else 1) / 1e6
+    return size * (1 + AP_SIZE * config.ap + GP_SIZE * config.gp) / 1e6
