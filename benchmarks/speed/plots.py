@@ -16,7 +16,7 @@ from benchmarks.speed.measurements import Measurement, Results, Size
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 MARKERS = {"spinimpute": "o", "spinimpute-prepared": "D", "beagle": "s", "minimac4": "^"}
 PANELS: tuple[tuple[str, Callable[[Measurement], float]], ...] = (
@@ -45,13 +45,12 @@ def draw(
             if own:
                 axis.plot(*zip(*own, strict=True), marker=marker, markersize=6, label=tool)
         axis.set(xscale="log", yscale="log", xlabel=label, ylabel=name)
-        axis.xaxis.set_minor_locator(NullLocator())
         axis.set_xticks(sorted(set(sets.values())))
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         for side in (axis.xaxis, axis.yaxis):
+            side.set_minor_locator(NullLocator())
             side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axis.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axis.tick_params(axis="y", which="minor", labelsize=7)
-        axis.grid(alpha=0.3, which="both")
+        axis.grid(alpha=0.3)
     for problem, at in sets.items():
         axes[0].annotate(
             problem, (at, 1), xycoords=("data", "axes fraction"), rotation=20, fontsize=8, va="bottom"
