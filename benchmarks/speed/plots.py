@@ -55,7 +55,7 @@ def draw(
         axes[0].annotate(
             problem, (at, 1), xycoords=("data", "axes fraction"), rotation=20, fontsize=8, va="bottom"
         )
-    axes[-1].legend(fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(MARKERS))
     figure.suptitle(title)
     figure.savefig(out, dpi=150)
     plt.close(figure)
