@@ -22,24 +22,27 @@ class Coefficients:
     In seconds: start, and per panel allele of VCF text or BCF read, per token, per panel allele and typed
     record put in order, per output genotype. In MB: base. In bytes: per panel bit of a window with its
     flanks, per dose of a window, per allele of a block, per allele of the target, per token of a batch; and
-    of output: per record, per genotype, per genotype that carries the rarer allele.
+    of output: per record, per genotype, per genotype that carries the rarer allele, where output_growth is
+    the power of the number of samples that genotypes count with, as more of them compress better.
     """
 
-    start: float = 1.6
-    text_allele: float = 1.0e-9
+    # Fitted to single runs from VCF on two busy cores, with time derived from the processes' CPU time.
+    start: float = 2.1
+    text_allele: float = 3.4e-9
     binary_allele: float = 0.6e-9
-    token: float = 0.3e-6
-    ordered_allele: float = 5e-9
-    written_genotype: float = 60e-9
-    base: float = 330.0
-    packed_bit: float = 0.5
-    dose: float = 16.0
-    block_allele: float = 6.0
+    token: float = 3.0e-6
+    ordered_allele: float = 5.1e-9
+    written_genotype: float = 68e-9
+    base: float = 370.0
+    packed_bit: float = 0.27
+    dose: float = 21.0
+    block_allele: float = 2.9
     target_allele: float = 2.0
-    batch_token: float = 1500.0
-    output_record: float = 20.0
-    output_genotype: float = 0.02
-    output_carrier: float = 3.0
+    batch_token: float = 2400.0
+    output_record: float = 7.5
+    output_genotype: float = 0.019
+    output_carrier: float = 25.0
+    output_growth: float = 0.79
 
 
 COEFFICIENTS = Coefficients()
@@ -93,5 +96,5 @@ def _megabytes(work: Workload, cost: Coefficients) -> float:
 
 def _output(work: Workload, config: ImputeConfig, cost: Coefficients) -> float:
     genotype = cost.output_genotype + cost.output_carrier * work.minor_share
-    size = work.records * (cost.output_record + genotype * work.samples)
+    size: float = work.records * (cost.output_record + genotype * work.samples**cost.output_growth)
     return size * (1 + AP_SIZE * config.ap + GP_SIZE * config.gp) / 1e6
