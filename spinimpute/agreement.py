@@ -14,7 +14,8 @@ _FEWEST = 10  # mismatched records below which their share says little
 
 def check_samples(panel: Collection[str], target: Sequence[str], panel_path: Path, target_path: Path) -> None:
     """Raise SpinImputeError if a sample is in both files: it would be imputed from itself."""
-    shared = [name for name in target if name in set(panel)]
+    held = set(panel)
+    shared = [name for name in target if name in held]
     if shared:
         raise SpinImputeError(
             "panel and target must not share samples",

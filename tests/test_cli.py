@@ -133,6 +133,20 @@ def test_summary_and_log(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path) -> None:
+    examples = Path(__file__).parents[1] / "examples"
+    files = ["--ref", examples / "panel.vcf.gz", "--gt", examples / "target.vcf.gz"]
+    result = invoke("impute", *files, "--out", tmp_path / "o", "--dry-run")
+    assert result.exit_code == 0, result.output
+    for text in ("26,278", "at most 715", "expected time", "expected memory", "expected output", "MB"):
+        assert text in result.stdout
+    assert not list(tmp_path.iterdir())
+    bad = invoke("impute", *files[:2], "--gt", tmp_path / "absent", "--out", tmp_path / "o", "--dry-run")
+    assert bad.exit_code == 1
+    assert bad.stderr.startswith("error: ")
+    assert bad.stderr.count("\n") == 1
+
+
 @pytest.mark.usefixtures("pipeline")
 def test_quiet_shows_warnings_only(tmp_path: Path) -> None:
     result = invoke("impute", *NEEDED, "--out", tmp_path / "o", "--quiet")

@@ -19,10 +19,11 @@ Command = list[str | Path]
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time and peak memory of one whole process."""
+    """Wall time, peak memory, and user and system time of one whole process."""
 
     seconds: float
     megabytes: float
+    cpu_seconds: float | None = None  # results of older versions lack it
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,25 @@ def run_beagle(problem: Problem, setting: Setting) -> Output:
 
 def run_minimac4(problem: Problem, setting: Setting) -> Output:
     """Impute with Minimac4, whose panel is prepared first."""
-    prepared, imputed = setting.work / "panel.msav", setting.work / "minimac4.vcf.gz"
-    prepare = run(
-        ["minimac4", "--compress-reference", problem.panel, "-o", prepared], setting.work / "prepare.log.txt"
-    )
+    prepared = setting.work / "panel.msav"
+    prepare = prepare_minimac4(problem, prepared)
+    output = run_prepared_minimac4(prepared, problem, setting)
+    return Output(output.tool, output.imputed, output.cost, prepare)
+
+
+def prepare_minimac4(problem: Problem, prepared: Path) -> Cost:
+    """Write Minimac4's own form of the panel; its log goes beside it."""
+    command: Command = ["minimac4", "--compress-reference", problem.panel, "-o", prepared]
+    return run(command, prepared.with_name("prepare.log.txt"))
+
+
+def run_prepared_minimac4(prepared: Path, problem: Problem, setting: Setting) -> Output:
+    """Impute with Minimac4 from a prepared panel."""
+    imputed = setting.work / "minimac4.vcf.gz"
     command: Command = ["minimac4", prepared, problem.target, "-f", "GT,DS", "-O", "vcf.gz"]
     command += ["-m", _minimac_map(problem.map, setting.work)] if problem.map else []
     command += ["-o", imputed, "--threads", str(setting.threads)]
-    return Output("minimac4", imputed, run(command, setting.work / "minimac4.log.txt"), prepare)
+    return Output("minimac4", imputed, run(command, setting.work / "minimac4.log.txt"))
 
 
 def _minimac_map(plink: Path, work: Path) -> Path:

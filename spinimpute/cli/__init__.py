@@ -90,17 +90,21 @@ def impute(
     nthreads: options.Threads = None,
     seed: options.Seed = ImputeConfig.seed,
     no_version: options.NoVersion = False,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Impute a phased target from a phased reference panel."""
-    from spinimpute.cli.runs import run_impute
+    from spinimpute.cli.runs import run_dry, run_impute
 
     config = ImputeConfig(
         ref=ref, gt=gt, out=out, map=map, chrom=chrom, ap=ap, gp=gp, window=window, overlap=overlap,
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
         model=model, device=device, nthreads=nthreads, seed=seed, no_version=no_version,
     )  # fmt: skip
-    run_impute(config, quiet)
+    if dry_run:
+        run_dry(config)
+    else:
+        run_impute(config, quiet)
 
 
 @app.command()

@@ -63,6 +63,10 @@ Seed = Annotated[int, _option("--seed", text="Seed of all random choices.", meta
 NoVersion = Annotated[
     bool, _option("--no-version", text="Leave version, command and digests out of the output's header.")
 ]
+DryRun = Annotated[
+    bool,
+    _option("--dry-run", text="Show the plan and the time, memory and disk it needs; impute nothing."),
+]
 Quiet = Annotated[bool, _option("--quiet", text="Report errors and warnings only.")]
 
 TrainRefs = Annotated[

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from spinimpute.cli.meter import Meter, open_meter
-from spinimpute.cli.report import Journal, duration, print_table, write_log
+from spinimpute.cli.report import Journal, duration, megabytes, print_table, write_log
 from spinimpute.config import ImputeConfig, TrainConfig
 from spinimpute.io.outputs import OutputNames
 from spinimpute.provenance import command_line
 
 if TYPE_CHECKING:
+    from spinimpute.estimate import Estimate
     from spinimpute.pipeline import ImputeSummary
 
 
@@ -32,6 +33,13 @@ def run_impute(config: ImputeConfig, quiet: bool) -> None:
     write_log(log, command_line(sys.argv), journal, {"target variants": fates, "summary": totals})
     if not quiet:
         print_table(totals)
+
+
+def run_dry(config: ImputeConfig) -> None:
+    """Print the plan of an imputation and what it will need; SpinImputeError as `estimate.estimate`."""
+    from spinimpute.estimate import estimate
+
+    print_table(_plan(estimate(config)))
 
 
 def run_train(config: TrainConfig, quiet: bool) -> None:
@@ -117,4 +125,21 @@ def _totals(summary: ImputeSummary) -> dict[str, str]:
         "mean DR2": f"{summary.mean_dr2:.4f}",
         "time": duration(summary.seconds),
         "output": str(summary.output),
+    }
+
+
+def _plan(expected: Estimate) -> dict[str, str]:
+    work = expected.workload
+    processor = f"{work.device}, {work.threads} threads"
+    return {
+        "samples": f"{work.samples:,}",
+        "panel haplotypes": f"{work.panel_haplotypes:,}",
+        "records": f"{work.records:,}" if work.counted else f"about {work.records:,}",
+        "typed": f"at most {work.windows.typed:,}",
+        "windows": f"{work.windows.count:,}",
+        "device": processor if work.device == "cpu" else f"{processor}; the time is that of a CPU",
+        "model": work.model,
+        "expected time": duration(expected.seconds),
+        "expected memory": megabytes(expected.memory_megabytes),
+        "expected output": megabytes(expected.output_megabytes),
     }

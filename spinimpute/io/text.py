@@ -139,5 +139,6 @@ class TextSource:
 
 def sample_columns(samples: Sequence[str], kept: Collection[str]) -> NDArray[np.int64]:
     """The place of each sample among those kept, -1 for the others."""
-    keep = np.array([name in kept for name in samples])
+    wanted = set(kept)
+    keep = np.array([name in wanted for name in samples])
     return np.where(keep, keep.cumsum() - 1, -1)

@@ -58,21 +58,22 @@ def write_dataset(folder: Path, spec: DatasetSpec, seed: int) -> DatasetFiles:
         *(folder / name for name in ("panel.vcf.gz", "target.vcf.gz", "truth.vcf.gz", "plink.map"))
     )
     folder.mkdir(parents=True, exist_ok=True)
-    header = _contig_lines(spec)
+    header = header_lines(spec)
     with (
-        _VcfText(files.panel, header, _names("P", spec.region.people)) as panel,
-        _VcfText(files.target, header, _names("T", spec.targets)) as target,
-        _VcfText(files.truth, header, _names("T", spec.targets)) as truth,
+        VcfText(files.panel, header, person_names("P", spec.region.people)) as panel,
+        VcfText(files.target, header, person_names("T", spec.targets)) as target,
+        VcfText(files.truth, header, person_names("T", spec.targets)) as truth,
         files.map.open("w") as plink,
     ):
         for chrom, region in zip(spec.chromosomes, regions, strict=True):
-            plink.writelines(_map_lines(chrom, region))
-            sites = _Sites.draw(chrom, region, ~is_target, rng)
+            plink.writelines(map_lines(chrom, region.pos, region.cm))
+            frequency = region.alleles[:, np.repeat(~is_target, 2)].mean(axis=1)
+            sites = SiteTable.draw(chrom, region.pos, frequency, rng)
             panel.write(sites, region.alleles[sites.rows][:, np.repeat(~is_target, 2)])
             hidden = region.alleles[sites.rows][:, np.repeat(is_target, 2)]
             truth.write(sites, hidden)
-            typed = _array_sites(sites, spec.typed_spacing, rng)
-            target.write(sites.take(typed), _drop_calls(hidden[typed], spec.missing, rng))
+            typed = array_sites(sites, spec.typed_spacing, rng)
+            target.write(sites.take(typed), drop_calls(hidden[typed], spec.missing, rng))
     for path in (files.panel, files.target, files.truth):
         pysam.tabix_index(str(path), preset="vcf", force=True)
     return files
@@ -93,7 +94,7 @@ def _eligible(spec: DatasetSpec, region: SimulatedRegion) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class _Sites:
+class SiteTable:
     """Sites of one chromosome: rows (V,) of the region, pos (V,) bp, maf (V,) in the panel, letters."""
 
     chrom: str
@@ -104,21 +105,26 @@ class _Sites:
 
     @classmethod
     def draw(
-        cls, chrom: str, region: SimulatedRegion, in_panel: NDArray[np.bool_], rng: np.random.Generator
-    ) -> _Sites:
-        frequency = region.alleles[:, np.repeat(in_panel, 2)].mean(axis=1)
+        cls,
+        chrom: str,
+        pos: NDArray[np.int64],
+        frequency: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> SiteTable:
+        """The sites that vary in the panel, from each row's (V,) position and ALT frequency there."""
         rows = np.flatnonzero((frequency > 0) & (frequency < 1))
         refs = rng.choice(list("ACGT"), size=len(rows))
         partners = rng.choice(3, size=len(rows), p=[2 / 3, 1 / 6, 1 / 6])
         letters = tuple(f"{ref}\t{PARTNERS[ref][i]}" for ref, i in zip(refs, partners, strict=True))
-        return cls(chrom, rows, region.pos[rows], np.minimum(frequency, 1 - frequency)[rows], letters)
+        return cls(chrom, rows, pos[rows], np.minimum(frequency, 1 - frequency)[rows], letters)
 
-    def take(self, chosen: NDArray[np.int64]) -> _Sites:
+    def take(self, chosen: NDArray[np.int64]) -> SiteTable:
+        """The chosen sites, by number."""
         letters = tuple(self.letters[i] for i in chosen)
-        return _Sites(self.chrom, self.rows[chosen], self.pos[chosen], self.maf[chosen], letters)
+        return SiteTable(self.chrom, self.rows[chosen], self.pos[chosen], self.maf[chosen], letters)
 
 
-class _VcfText:
+class VcfText:
     """A phased VCF written as BGZF text, one fixed-width byte matrix per chromosome."""
 
     def __init__(self, path: Path, header: Sequence[str], samples: Sequence[str]) -> None:
@@ -128,13 +134,13 @@ class _VcfText:
         columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
         self._file.write("".join([*header, "\t".join([*columns, *samples]), "\n"]).encode())
 
-    def __enter__(self) -> _VcfText:
+    def __enter__(self) -> VcfText:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def write(self, sites: _Sites, alleles: NDArray[np.uint8]) -> None:
+    def write(self, sites: SiteTable, alleles: NDArray[np.uint8]) -> None:
         """alleles: (V, N) 0 or 1, and 2 for a missing one."""
         text = np.full((*alleles.shape, 2), ord("|"), np.uint8)
         text[:, :, 0] = np.frombuffer(b"01.", np.uint8)[alleles]
@@ -144,7 +150,7 @@ class _VcfText:
             self._file.write(f"{sites.chrom}\t{pos}\t.\t{letters}\t.\tPASS\t.\tGT\t".encode() + row.tobytes())
 
 
-def _array_sites(sites: _Sites, spacing: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def array_sites(sites: SiteTable, spacing: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Typed sites: at random places, the next common enough variant."""
     common = np.flatnonzero(sites.maf >= ARRAY_MIN_MAF)
     if not len(common):
@@ -156,18 +162,21 @@ def _array_sites(sites: _Sites, spacing: int, rng: np.random.Generator) -> NDArr
     return np.unique(common[after])
 
 
-def _drop_calls(alleles: NDArray[np.uint8], share: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+def drop_calls(alleles: NDArray[np.uint8], share: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """alleles (V, T) with a share of the people's genotypes missing, as 2."""
     lost = rng.random((alleles.shape[0], alleles.shape[1] // 2)) < share
     return np.where(np.repeat(lost, 2, axis=1), np.uint8(2), alleles)
 
 
-def _map_lines(chrom: str, region: SimulatedRegion) -> list[str]:
-    _, first = np.unique(region.pos // MAP_SPACING, return_index=True)
-    kept = np.union1d(first, [len(region.pos) - 1])
-    return [f"{chrom} . {cm:.6f} {pos}\n" for pos, cm in zip(region.pos[kept], region.cm[kept], strict=True)]
+def map_lines(chrom: str, pos: NDArray[np.int64], cm: NDArray[np.float64]) -> list[str]:
+    """A PLINK map through some of the sites."""
+    _, first = np.unique(pos // MAP_SPACING, return_index=True)
+    kept = np.union1d(first, [len(pos) - 1])
+    return [f"{chrom} . {at:.6f} {bp}\n" for bp, at in zip(pos[kept], cm[kept], strict=True)]
 
 
-def _contig_lines(spec: DatasetSpec) -> list[str]:
+def header_lines(spec: DatasetSpec) -> list[str]:
+    """A VCF header without its column names."""
     contigs = [f"##contig=<ID={chrom},length={spec.region.length}>\n" for chrom in spec.chromosomes]
     meaning = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
     return [
@@ -178,5 +187,6 @@ def _contig_lines(spec: DatasetSpec) -> list[str]:
     ]
 
 
-def _names(letter: str, count: int) -> list[str]:
+def person_names(letter: str, count: int) -> list[str]:
+    """P0001, P0002, ..."""
     return [f"{letter}{i + 1:04d}" for i in range(count)]

@@ -61,9 +61,9 @@ def simulate_region(spec: RegionSpec, seed: int) -> SimulatedRegion:
     genetic_map = recombination_map(
         spec.length, past.cm_per_mb if spec.cm_per_mb is None else spec.cm_per_mb, past.hotspot_share, rng
     )
-    trees = _trees(spec, past, genetic_map, rng)
-    site_pos, alleles = _biallelic(trees)
-    alleles = _inbreed(alleles, past.selfing, rng)
+    trees = biallelic(simulate_trees(spec, past, genetic_map, rng))
+    site_pos = trees.sites_position.astype(np.int64)
+    alleles = _inbreed(_alleles(trees), past.selfing, rng)
     alleles = _draw_reference(alleles, rng)
     kept = _polymorphic(alleles, spec.min_maf)
     people = [trees.individual(i) for i in range(trees.num_individuals)]
@@ -106,9 +106,10 @@ def import_msprime() -> msprime:
     return msprime
 
 
-def _trees(
+def simulate_trees(
     spec: RegionSpec, past: History, genetic_map: msprime.RateMap, rng: np.random.Generator
 ) -> tskit.TreeSequence:
+    """The genealogy and mutations of spec.people people, as many from each population."""
     import msprime
 
     shares = np.full(len(past.populations), spec.people // len(past.populations))
@@ -125,16 +126,20 @@ def _trees(
     return msprime.sim_mutations(trees, rate=rate, random_seed=int(rng.integers(1, 2**31)))
 
 
-def _biallelic(trees: tskit.TreeSequence) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Positions (V,), 0-based, and alleles (V, N) of the sites that mutated once."""
+def biallelic(trees: tskit.TreeSequence) -> tskit.TreeSequence:
+    """The same trees with no sites but those that mutated once."""
     tables = trees.dump_tables()
     mutations = np.bincount(tables.mutations.site, minlength=trees.num_sites)
     tables.delete_sites(np.flatnonzero(mutations != 1))
-    once = tables.tree_sequence()
-    alleles = np.empty((once.num_sites, once.num_samples), np.uint8)
-    for variant in once.variants(copy=False):
+    return tables.tree_sequence()
+
+
+def _alleles(trees: tskit.TreeSequence) -> NDArray[np.uint8]:
+    """All alleles, (V, N)."""
+    alleles = np.empty((trees.num_sites, trees.num_samples), np.uint8)
+    for variant in trees.variants(copy=False):
         alleles[variant.site.id] = variant.genotypes
-    return once.sites_position.astype(np.int64), alleles
+    return alleles
 
 
 def _inbreed(alleles: NDArray[np.uint8], selfing: float, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -53,6 +53,15 @@ def test_run_measures_one_process(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "1\n"
 
 
+def test_memory_is_that_of_the_whole_tree(tmp_path: Path) -> None:
+    hold = "x = bytearray(60_000_000); import time; time.sleep(1)"
+    both = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; p.wait()"
+    cost = run([sys.executable, "-c", both], tmp_path / "log")
+    assert cost.megabytes > 120
+    assert cost.cpu_seconds is not None
+    assert 0 < cost.cpu_seconds < cost.seconds + 1
+
+
 def test_run_names_the_log_of_a_failure(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"status 3; see .*log"):
         run([sys.executable, "-c", "raise SystemExit(3)"], tmp_path / "log")

@@ -1,0 +1,100 @@
+"""Time, memory and disk that an imputation will need: a model of its cost with few coefficients.
+
+Time: start-up; then reading the panel, imputing and writing, which overlap where there are several windows,
+and share the threads. Memory: what is always there, the largest window with its flanks, and the batches under
+way. Output: by record, by genotype, and by genotype that is not simply homozygous for the common allele.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spinimpute.config import ImputeConfig
+from spinimpute.workload import Workload, survey
+
+BLOCK_RECORDS = 1024  # read and packed at a time
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """What each unit of work costs on a CPU core; benchmarks/speed/fit_estimate.py fits them.
+
+    In seconds: start, and per panel allele of VCF text or BCF read, per token, per panel allele and typed
+    record put in order, per output genotype. In MB: base. In bytes: per panel bit of a window with its
+    flanks, per dose of a window, per allele of a block, per allele of the target, per token of a batch; and
+    of output: per record, per genotype, per genotype that carries the rarer allele, where output_growth is
+    the power of the number of samples that genotypes count with, as more of them compress better.
+    """
+
+    # Fitted to single runs from VCF on two busy cores, with time derived from the processes' CPU time.
+    start: float = 2.1
+    text_allele: float = 3.4e-9
+    binary_allele: float = 0.6e-9
+    token: float = 3.0e-6
+    ordered_allele: float = 5.1e-9
+    written_genotype: float = 68e-9
+    base: float = 370.0
+    packed_bit: float = 0.27
+    dose: float = 21.0
+    block_allele: float = 2.9
+    target_allele: float = 2.0
+    batch_token: float = 2400.0
+    output_record: float = 7.5
+    output_genotype: float = 0.019
+    output_carrier: float = 25.0
+    output_growth: float = 0.79
+
+
+COEFFICIENTS = Coefficients()
+# What further fields add to the size of an output with GT:DS. As BCF it is about as large as VCF.gz.
+AP_SIZE, GP_SIZE = 0.45, 0.6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an imputation is expected to take, and the counts that this follows from."""
+
+    workload: Workload
+    seconds: float
+    memory_megabytes: float
+    output_megabytes: float
+
+
+def estimate(config: ImputeConfig) -> Estimate:
+    """Estimate the cost of an imputation without imputing or writing; SpinImputeError as `survey`."""
+    return predict(survey(config), config)
+
+
+def predict(work: Workload, config: ImputeConfig, cost: Coefficients = COEFFICIENTS) -> Estimate:
+    """Apply the cost model."""
+    return Estimate(work, _seconds(work, cost), _megabytes(work, cost), _output(work, config, cost))
+
+
+def _seconds(work: Workload, cost: Coefficients) -> float:
+    allele = cost.binary_allele if work.binary_panel else cost.text_allele
+    read = allele * work.read_records * work.panel_haplotypes
+    impute = cost.token * work.tokens
+    impute += cost.ordered_allele * work.windows.typed * work.panel_haplotypes
+    write = cost.written_genotype * work.records * work.samples
+    stages = (read, impute / work.threads, write)
+    # While the slowest stage is at one window, the others are at its neighbours.
+    overlapped = max(stages) + (sum(stages) - max(stages)) / work.windows.count
+    return cost.start + max(overlapped, (read + impute + write) / work.threads)
+
+
+def _megabytes(work: Workload, cost: Coefficients) -> float:
+    windows, targets = work.windows, 2 * work.samples
+    packed = work.records * windows.flanked_share * work.panel_haplotypes
+    doses = work.records * windows.share * targets
+    block = min(BLOCK_RECORDS, work.records) * work.panel_haplotypes
+    one_target = windows.most_anchors * work.context
+    batch = min(max(work.batch_tokens, one_target), one_target * targets)
+    content = cost.packed_bit * packed + cost.dose * doses + cost.block_allele * block
+    content += cost.target_allele * windows.typed * targets + cost.batch_token * batch * work.threads
+    return cost.base + content / 1e6
+
+
+def _output(work: Workload, config: ImputeConfig, cost: Coefficients) -> float:
+    genotype = cost.output_genotype + cost.output_carrier * work.minor_share
+    size: float = work.records * (cost.output_record + genotype * work.samples**cost.output_growth)
+    return size * (1 + AP_SIZE * config.ap + GP_SIZE * config.gp) / 1e6

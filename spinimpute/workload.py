@@ -1,0 +1,196 @@
+"""What an imputation would have to do, from headers, indices, the target and a sample of the panel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.agreement import check_samples, shared_chromosomes
+from spinimpute.config import ImputeConfig
+from spinimpute.inference import BATCH_TOKENS, CHAIN_ANCHORS, STRIDE
+from spinimpute.io.counts import extrapolated_records, indexed_records, indexed_share
+from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.integrity import check_output, is_binary
+from spinimpute.io.names import read_names
+from spinimpute.io.outputs import OutputNames
+from spinimpute.io.region import Region
+from spinimpute.io.inputs import TargetChromosome, open_variants, panel_blocks, read_target
+from spinimpute.io.vcf import VariantFile
+from spinimpute.pipeline import DEFAULT_MODEL
+from spinimpute.sites import resolve_contig
+from spinimpute.spin.checkpoint import choose_device, load_model
+from spinimpute.spin.model import Spin
+
+SAMPLED_RECORDS = 512  # of the panel, for how rare its alleles are
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How the target's records fall into windows.
+
+    typed counts those of all windows; anchors are summed over windows; share is the largest window's share of
+    all records, flanked_share that of the largest window with its flanks; most_anchors are of one window.
+    """
+
+    count: int
+    typed: int
+    anchors: int
+    most_anchors: int
+    share: float
+    flanked_share: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The counts on which an imputation's cost depends.
+
+    records are the panel's on the target's chromosomes, exact only if counted; read_records those of the
+    panel that are read; minor_share is the mean share of panel haplotypes with a record's rarer alleles.
+    """
+
+    samples: int
+    panel_haplotypes: int
+    records: int
+    counted: bool
+    read_records: int
+    minor_share: float
+    binary_panel: bool
+    windows: Windows
+    context: int
+    batch_tokens: int
+    threads: int
+    device: str
+    model: str
+
+    @property
+    def tokens(self) -> int:
+        """Context haplotypes of all target haplotypes at all anchors."""
+        return 2 * self.samples * self.windows.anchors * self.context
+
+
+def survey(config: ImputeConfig) -> Workload:
+    """Count what config asks for; SpinImputeError for input that is seen to be unusable. Writes nothing."""
+    names = OutputNames.from_out(config.out, config.out_format)
+    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
+    region = Region.parse(config.chrom) if config.chrom else None
+    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
+    device = choose_device(config.device)
+    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
+    excluded = read_names(config.exclude_samples, "excluded samples")
+    markers = read_names(config.exclude_markers, "excluded markers")
+    target = read_target(config.gt, region, excluded)
+    samples = next(iter(target.values())).samples
+    hidden = excluded | frozenset(samples) if config.allow_overlap else excluded
+    with VariantFile(config.ref, "panel", hidden) as panel:
+        check_samples(panel.samples, samples, config.ref, config.gt)
+        indexed = indexed_records(panel.path)
+        shared = _shared(config, indexed, panel.contigs, target)
+        total = sum(indexed.values()) if indexed else extrapolated_records(panel.path, panel.where)
+        records = sum(indexed[name] for name in shared.values()) if indexed else total
+        share = _region_share(config, region, target, panel)
+        return Workload(
+            samples=len(samples),
+            panel_haplotypes=2 * len(panel.samples),
+            records=round(records * share),
+            counted=indexed is not None and region is None,
+            read_records=round(records * share) if region and indexed else total,
+            minor_share=_minor_share(panel, shared, target),
+            binary_panel=is_binary(panel.path),
+            windows=_count_windows(config, genetic_map, markers, shared, target, model.network),
+            context=min(model.network.config.context, 2 * len(panel.samples)),
+            batch_tokens=BATCH_TOKENS[device.type],
+            threads=config.nthreads or len(os.sched_getaffinity(0)),
+            device=str(device),
+            model=model.name,
+        )
+
+
+def _shared(
+    config: ImputeConfig,
+    indexed: Mapping[str, int] | None,
+    declared: Collection[str],
+    target: Mapping[str, TargetChromosome],
+) -> dict[str, str]:
+    """The panel's name of each target chromosome it has; without an index no header is sure to name all."""
+    if indexed is not None:
+        return shared_chromosomes(indexed, list(target), config.ref, config.gt)
+    return {chrom: resolve_contig(chrom, declared) or chrom for chrom in target}
+
+
+def _region_share(
+    config: ImputeConfig, region: Region | None, target: Mapping[str, TargetChromosome], panel: VariantFile
+) -> float:
+    """The share of a chromosome's panel records in the region; without an index, that of the target's."""
+    if region is None or (region.start is None and region.end is None):
+        return 1.0
+    found = next(iter(target.values())).sites
+    if panel.indexed:
+        name = resolve_contig(region.chrom, panel.contigs) or region.chrom
+        return indexed_share(panel.path, list(panel.contigs), Region(name, region.start, region.end))
+    if str(config.gt) == "-":
+        return 1.0  # standard input cannot be read again
+    return len(found) / len(read_target(config.gt, Region(region.chrom))[found.chrom].sites)
+
+
+def _minor_share(
+    panel: VariantFile, shared: Mapping[str, str], target: Mapping[str, TargetChromosome]
+) -> float:
+    """Mean share of haplotypes with the rarer alleles in a block of records amid the target's, if an index
+    leads there, or else in the first.
+    """
+    chrom, name = next(iter(shared.items()))
+    pos = target[chrom].sites.pos
+    amid = Region(name, int(pos[len(pos) // 2])) if panel.indexed else None
+    block = next(panel_blocks(panel, amid, SAMPLED_RECORDS), None)
+    if block is None:
+        block = next(panel_blocks(panel, None, SAMPLED_RECORDS))
+    alternate = (block.alleles > 0).mean(axis=1)
+    return float(np.minimum(alternate, 1 - alternate).mean())
+
+
+def _count_windows(
+    config: ImputeConfig,
+    genetic_map: GeneticMap,
+    markers: Collection[str],
+    shared: Mapping[str, str],
+    target: Mapping[str, TargetChromosome],
+    network: Spin,
+) -> Windows:
+    """Lay windows over the typed records, each of which stands for as many records of the panel."""
+    halo = len(network.layers) + CHAIN_ANCHORS
+    core, flanked, anchors = [], [], []
+    for chrom, name in shared.items():
+        sites = target[chrom].sites
+        pos = sites.pos[~sites.named(markers)] if markers else sites.pos
+        if not len(pos):
+            continue
+        cm = genetic_map.cm(name, pos)
+        starts = np.arange(cm[0], cm[-1] + 1e-9, config.window)
+        inside = _typed_between(cm, starts, starts + config.window)
+        before = _typed_between(cm, starts - config.overlap, starts)
+        after = _typed_between(cm, starts + config.window, starts + config.window + config.overlap)
+        core.append(inside)
+        flanked.append(before + inside + after)
+        sides = np.minimum(before // STRIDE, halo) + np.minimum(after // STRIDE, halo)
+        anchors.append(inside // STRIDE + 2 + sides)
+    if not core:
+        return Windows(count=1, typed=0, anchors=0, most_anchors=0, share=1.0, flanked_share=1.0)
+    typed = int(np.concatenate(core).sum())
+    return Windows(
+        count=sum(map(len, core)),
+        typed=typed,
+        anchors=int(np.concatenate(anchors).sum()),
+        most_anchors=int(np.concatenate(anchors).max()),
+        share=float(np.concatenate(core).max() / typed),
+        flanked_share=float(np.concatenate(flanked).max() / typed),
+    )
+
+
+def _typed_between(
+    cm: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    return np.searchsorted(cm, high) - np.searchsorted(cm, low)

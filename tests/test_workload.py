@@ -1,0 +1,113 @@
+"""What a dry run counts, against the imputation itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pysam.bcftools
+import pytest
+import torch
+from builders import phased_records, sample_names, write_vcf
+from test_retrieval import mosaics
+
+from spinimpute.config import ImputeConfig
+from spinimpute.errors import SpinImputeError
+from spinimpute.inference import CHAIN_ANCHORS, STRIDE
+from spinimpute.pipeline import impute
+from spinimpute.spin.checkpoint import save_model
+from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.workload import survey
+
+N_RECORDS, N_PANEL, N_TARGET, LAYERS = 400, 40, 5, 1
+TYPED = slice(None, None, 6)
+
+
+@pytest.fixture(scope="module")
+def fx_config(tmp_path_factory: pytest.TempPathFactory) -> ImputeConfig:
+    """A panel without and a target with an index, on chromosomes 20 and 21."""
+    folder = tmp_path_factory.mktemp("workload")
+    torch.manual_seed(1)
+    save_model(folder / "tiny", Spin(SpinConfig(width=8, layers=LAYERS, context=12, heads=4)))
+    panel, target = [], []
+    for seed, chrom in ((1, "20"), (2, "21")):
+        rng = np.random.default_rng(seed)
+        pos = np.cumsum(rng.integers(500, 9000, N_RECORDS))
+        alleles = mosaics(rng, N_RECORDS, 2 * (N_PANEL + N_TARGET)).astype(np.int8)
+        panel += phased_records(pos, alleles[:, : 2 * N_PANEL], chrom)
+        target += phased_records(pos[TYPED], alleles[TYPED, 2 * N_PANEL :], chrom)
+    write_vcf(folder / "panel.bcf", panel, sample_names(N_PANEL, "p"))
+    write_vcf(folder / "target.vcf.gz", target, sample_names(N_TARGET, "t"), index=True)
+    return ImputeConfig(
+        ref=folder / "panel.bcf", gt=folder / "target.vcf.gz", out=str(folder / "out"),
+        model=str(folder / "tiny"), window=1.0, overlap=0.4, nthreads=1, device="cpu",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def config(fx_config: ImputeConfig, tmp_path: Path) -> ImputeConfig:
+    return replace(fx_config, out=str(tmp_path / "out"))
+
+
+def test_counts_are_those_of_the_imputation(config: ImputeConfig) -> None:
+    work, summary = survey(config), impute(config)
+    assert (work.samples, work.panel_haplotypes) == (summary.samples, summary.panel_haplotypes)
+    assert (work.records, work.windows.typed) == (summary.records, summary.typed)
+    assert (work.context, work.threads, work.device, work.model) == (12, 1, "cpu", "tiny")
+    assert work.binary_panel
+    assert 0 < work.minor_share < 0.5
+
+
+def test_nothing_is_written(config: ImputeConfig, tmp_path: Path) -> None:
+    before = sorted(config.ref.parent.iterdir())
+    survey(config)
+    assert sorted(config.ref.parent.iterdir()) == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_windows_by_hand(config: ImputeConfig, tmp_path: Path) -> None:
+    """41 typed records from 0.5 to 2.5 cM, one every 0.05: cores of 20, 20 and 1 with flanks of 8."""
+    target = tmp_path / "target.vcf.gz"
+    pos = 500_000 + 50_000 * np.arange(41)
+    write_vcf(target, phased_records(pos, np.zeros((41, 2), np.int8)), ["t"])
+    windows = survey(replace(config, gt=target, overlap=0.42)).windows
+    halo = LAYERS + CHAIN_ANCHORS
+    assert (windows.count, windows.typed) == (3, 41)
+    assert windows.share == pytest.approx(20 / 41)
+    assert windows.flanked_share == pytest.approx(29 / 41)
+    sides = [min(n // STRIDE, halo) for n in (8, 8, 1, 8)]
+    assert windows.anchors == sum(n // STRIDE + 2 for n in (20, 20, 1)) + sum(sides)
+
+
+def test_an_index_narrows_to_shared_chromosomes_and_regions(config: ImputeConfig, tmp_path: Path) -> None:
+    panel = tmp_path / "panel.bcf"
+    panel.write_bytes(config.ref.read_bytes())
+    pysam.bcftools.index("-f", str(panel), catch_stdout=False)
+    indexed = replace(config, ref=panel)
+    whole, one, part = (survey(replace(indexed, chrom=c)) for c in (None, "chr20", "20:1-900000"))
+    assert whole.counted
+    assert (whole.records, one.records) == (2 * N_RECORDS, N_RECORDS)
+    exact = impute(replace(indexed, chrom="20:1-900000")).records
+    assert part.records == pytest.approx(exact, rel=0.2)
+    assert not part.counted
+    assert part.read_records == part.records
+    unindexed = survey(replace(config, chrom="20:1-900000"))
+    assert unindexed.read_records == 2 * N_RECORDS
+    assert unindexed.records == pytest.approx(2 * exact, rel=0.2)
+
+
+def test_bad_input_is_refused_as_by_the_imputation(config: ImputeConfig, tmp_path: Path) -> None:
+    with pytest.raises(SpinImputeError, match="does not exist"):
+        survey(replace(config, ref=tmp_path / "absent"))
+    with pytest.raises(SpinImputeError, match="output directory does not exist"):
+        survey(replace(config, out=str(tmp_path / "no" / "out")))
+    unphased = tmp_path / "unphased.vcf"
+    unphased.write_text(pysam.bcftools.view(str(config.ref)).replace("|", "/"))
+    with pytest.raises(SpinImputeError, match="panel genotypes must be phased"):
+        survey(replace(config, ref=unphased))
+    shared = tmp_path / "shared.vcf.gz"
+    write_vcf(shared, phased_records([700], np.zeros((1, 2), np.int8)), ["p3"])
+    with pytest.raises(SpinImputeError, match="must not share samples"):
+        survey(replace(config, gt=shared))
+    assert survey(replace(config, gt=shared, allow_overlap=True)).panel_haplotypes == 2 * N_PANEL - 2
