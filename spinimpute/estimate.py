@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spinimpute.config import ImputeConfig
+from spinimpute.io.contents import Kind
 from spinimpute.workload import Workload, survey
 
 BLOCK_RECORDS = 1024  # read and packed at a time
@@ -19,17 +20,21 @@ BLOCK_RECORDS = 1024  # read and packed at a time
 class Coefficients:
     """What each unit of work costs on a CPU core; benchmarks/speed/fit_estimate.py fits them.
 
-    In seconds: start, and per panel allele of VCF text or BCF read, per token, per panel allele and typed
-    record put in order, per output genotype. In MB: base. In bytes: per panel bit of a window with its
-    flanks, per dose of a window, per allele of a block, per allele of the target, per token of a batch; and
-    of output: per record, per genotype, per genotype that carries the rarer allele, where output_growth is
-    the power of the number of samples that genotypes count with, as more of them compress better.
+    In seconds: start, and per panel allele read from VCF text, BCF, a prepared panel or VCF Zarr, per token,
+    per panel allele and typed record put in order, per output genotype. In MB: base. In bytes: per panel bit
+    of a window with its flanks, per dose of a window, per allele of a block, per allele of the target, per
+    token of a batch; and of output: per record, per genotype, per genotype that carries the rarer allele,
+    where output_growth is the power of the number of samples that genotypes count with, as more of them
+    compress better.
     """
 
     # Fitted to single runs from VCF on two busy cores, with time derived from the processes' CPU time.
+    # Alleles of prepared panels and VCF Zarr: CPU time of reading, in benchmarks/speed/panel_formats.md.
     start: float = 2.1
     text_allele: float = 3.4e-9
     binary_allele: float = 0.6e-9
+    prepared_allele: float = 0.27e-9
+    zarr_allele: float = 3.9e-9
     token: float = 3.0e-6
     ordered_allele: float = 5.1e-9
     written_genotype: float = 68e-9
@@ -43,6 +48,15 @@ class Coefficients:
     output_genotype: float = 0.019
     output_carrier: float = 25.0
     output_growth: float = 0.79
+
+    def read_allele(self, panel: Kind) -> float:
+        """Seconds per allele of a panel of a kind."""
+        return {
+            Kind.TEXT: self.text_allele,
+            Kind.BINARY: self.binary_allele,
+            Kind.PREPARED: self.prepared_allele,
+            Kind.ZARR: self.zarr_allele,
+        }[panel]
 
 
 COEFFICIENTS = Coefficients()
@@ -71,8 +85,7 @@ def predict(work: Workload, config: ImputeConfig, cost: Coefficients = COEFFICIE
 
 
 def _seconds(work: Workload, cost: Coefficients) -> float:
-    allele = cost.binary_allele if work.binary_panel else cost.text_allele
-    read = allele * work.read_records * work.panel_haplotypes
+    read = cost.read_allele(work.panel) * work.read_records * work.panel_haplotypes
     impute = cost.token * work.tokens
     impute += cost.ordered_allele * work.windows.typed * work.panel_haplotypes
     write = cost.written_genotype * work.records * work.samples

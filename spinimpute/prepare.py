@@ -51,10 +51,9 @@ def build_panel(ref: Path, out: Path, region: Region | None = None) -> None:
 
 def summarise(panel: PreparedPanel) -> PanelSummary:
     """Describe a prepared panel from its index."""
-    records: dict[str, int] = {}
+    records = panel.count().by_chrom or {}
     span: dict[str, tuple[int, int]] = {}
     for chunk in panel.chunks:
-        records[chunk.chrom] = records.get(chunk.chrom, 0) + chunk.records
         span[chunk.chrom] = span.get(chunk.chrom, (chunk.first, 0))[0], chunk.last
     size = panel.path.stat().st_size
     variants = sum(chunk.variants for chunk in panel.chunks)

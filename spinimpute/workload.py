@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from spinimpute.agreement import check_samples, shared_chromosomes
 from spinimpute.config import ImputeConfig
 from spinimpute.inference import BATCH_TOKENS, CHAIN_ANCHORS, STRIDE
-from spinimpute.io.counts import extrapolated_records, indexed_records, indexed_share
+from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.genetic_map import GeneticMap
-from spinimpute.io.inputs import TargetChromosome, panel_blocks, read_target
-from spinimpute.io.integrity import check_output, is_binary
+from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, panel_blocks, read_target
+from spinimpute.io.integrity import check_output
 from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
-from spinimpute.io.vcf import VariantFile
 from spinimpute.pipeline import DEFAULT_MODEL
 from spinimpute.sites import resolve_contig
 from spinimpute.spin.checkpoint import choose_device, load_model
@@ -58,7 +57,7 @@ class Workload:
     counted: bool
     read_records: int
     minor_share: float
-    binary_panel: bool
+    panel: Kind
     windows: Windows
     context: int
     batch_tokens: int
@@ -85,21 +84,19 @@ def survey(config: ImputeConfig) -> Workload:
     target = read_target(config.gt, region, excluded)
     samples = next(iter(target.values())).samples
     hidden = excluded | frozenset(samples) if config.allow_overlap else excluded
-    with VariantFile(config.ref, "panel", hidden) as panel:
+    with open_variants(config.ref, "panel", hidden) as panel:
         check_samples(panel.samples, samples, config.ref, config.gt)
-        indexed = indexed_records(panel.path)
-        shared = _shared(config, indexed, panel.contigs, target)
-        total = sum(indexed.values()) if indexed else extrapolated_records(panel.path, panel.where)
-        records = sum(indexed[name] for name in shared.values()) if indexed else total
-        share = _region_share(config, region, target, panel)
+        whole = panel.count()
+        shared = _shared(config, whole.by_chrom, panel.contigs, target)
+        wanted = _wanted(config, region, target, panel, whole, shared)
         return Workload(
             samples=len(samples),
             panel_haplotypes=2 * len(panel.samples),
-            records=round(records * share),
-            counted=indexed is not None and region is None,
-            read_records=round(records * share) if region and indexed else total,
+            records=wanted.records,
+            counted=wanted.exact,
+            read_records=wanted.records if region and panel.indexed else whole.total,
             minor_share=_minor_share(panel, shared, target),
-            binary_panel=is_binary(panel.path),
+            panel=panel.kind,
             windows=_count_windows(config, genetic_map, markers, shared, target, model.network),
             context=min(model.network.config.context, 2 * len(panel.samples)),
             batch_tokens=BATCH_TOKENS[device.type],
@@ -111,33 +108,43 @@ def survey(config: ImputeConfig) -> Workload:
 
 def _shared(
     config: ImputeConfig,
-    indexed: Mapping[str, int] | None,
+    counted: Mapping[str, int] | None,
     declared: Collection[str],
     target: Mapping[str, TargetChromosome],
 ) -> dict[str, str]:
-    """The panel's name of each target chromosome it has; without an index no header is sure to name all."""
-    if indexed is not None:
-        return shared_chromosomes(indexed, list(target), config.ref, config.gt)
+    """The panel's name of each target chromosome it has; no header is sure to name all."""
+    if counted is not None:
+        return shared_chromosomes(counted, list(target), config.ref, config.gt)
     return {chrom: resolve_contig(chrom, declared) or chrom for chrom in target}
 
 
-def _region_share(
-    config: ImputeConfig, region: Region | None, target: Mapping[str, TargetChromosome], panel: VariantFile
-) -> float:
-    """The share of a chromosome's panel records in the region; without an index, that of the target's."""
-    if region is None or (region.start is None and region.end is None):
-        return 1.0
-    found = next(iter(target.values())).sites
-    if panel.indexed:
-        name = resolve_contig(region.chrom, panel.contigs) or region.chrom
-        return indexed_share(panel.path, list(panel.contigs), Region(name, region.start, region.end))
-    if str(config.gt) == "-":
+def _wanted(
+    config: ImputeConfig,
+    region: Region | None,
+    target: Mapping[str, TargetChromosome],
+    panel: VariantReader,
+    whole: FileCount,
+    shared: Mapping[str, str],
+) -> Count:
+    """The panel's records in the region, or else on the chromosomes that it shares."""
+    if region is None:
+        if whole.by_chrom is None:
+            return Count(whole.total, exact=False)
+        return Count(sum(whole.by_chrom[name] for name in shared.values()), exact=True)
+    found = panel.region_count(region)
+    return found or Count(round(whole.total * _target_share(config, region, target)), exact=False)
+
+
+def _target_share(config: ImputeConfig, region: Region, target: Mapping[str, TargetChromosome]) -> float:
+    """The share of a chromosome's target records in the region, which stands for that of the panel's."""
+    if region.whole or str(config.gt) == "-":
         return 1.0  # standard input cannot be read again
+    found = next(iter(target.values())).sites
     return len(found) / len(read_target(config.gt, Region(region.chrom))[found.chrom].sites)
 
 
 def _minor_share(
-    panel: VariantFile, shared: Mapping[str, str], target: Mapping[str, TargetChromosome]
+    panel: VariantReader, shared: Mapping[str, str], target: Mapping[str, TargetChromosome]
 ) -> float:
     """Mean share of haplotypes with the rarer alleles in a block of records amid the target's, if an index
     leads there, or else in the first.

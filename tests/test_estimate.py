@@ -9,13 +9,14 @@ import pytest
 
 from spinimpute.config import ImputeConfig
 from spinimpute.estimate import COEFFICIENTS, Coefficients, Estimate, predict
+from spinimpute.io.contents import Kind
 from spinimpute.workload import Windows, Workload
 
 CONFIG = ImputeConfig(ref=Path("r"), gt=Path("g"), out="o")
 WINDOWS = Windows(count=3, typed=3000, anchors=900, most_anchors=400, share=0.5, flanked_share=0.7)
 WORK = Workload(
     samples=200, panel_haplotypes=4000, records=100_000, counted=True, read_records=100_000, minor_share=0.05,
-    binary_panel=False, windows=WINDOWS, context=64, batch_tokens=1 << 14, threads=2, device="cpu", model="m",
+    panel=Kind.TEXT, windows=WINDOWS, context=64, batch_tokens=1 << 14, threads=2, device="cpu", model="m",
 )  # fmt: skip
 
 
@@ -58,9 +59,14 @@ def test_further_fields_make_the_output_larger() -> None:
 @pytest.mark.parametrize("name", list(asdict(COEFFICIENTS)))
 def test_every_coefficient_acts(name: str) -> None:
     dearer = Coefficients(**{**asdict(COEFFICIENTS), name: 10 * asdict(COEFFICIENTS)[name]})
-    slow_panel = replace(WORK, binary_panel=name == "binary_allele", read_records=10**9)
-    work = slow_panel if name in ("text_allele", "binary_allele") else WORK
+    kind = {f"{kind.value}_allele": kind for kind in Kind}.get(name)
+    work = replace(WORK, panel=kind, read_records=10**9) if kind else WORK
     assert costs(predict(work, CONFIG, dearer)) != costs(predict(work, CONFIG))
+
+
+def test_a_prepared_panel_is_the_fastest_to_read() -> None:
+    seconds = {kind: predict(replace(WORK, panel=kind, threads=1), CONFIG).seconds for kind in Kind}
+    assert min(seconds, key=seconds.__getitem__) is Kind.PREPARED
 
 
 def test_one_stage_by_hand() -> None:

@@ -9,13 +9,15 @@ import numpy as np
 import pysam.bcftools
 import pytest
 import torch
-from builders import phased_records, sample_names, write_vcf
+from builders import Rec, phased_records, sample_names, write_vcf, write_vcz
 from test_retrieval import mosaics
 
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.inference import CHAIN_ANCHORS, STRIDE
+from spinimpute.io.contents import Kind
 from spinimpute.pipeline import impute
+from spinimpute.prepare import build_panel
 from spinimpute.spin.checkpoint import save_model
 from spinimpute.spin.model import Spin, SpinConfig
 from spinimpute.workload import survey
@@ -24,12 +26,8 @@ N_RECORDS, N_PANEL, N_TARGET, LAYERS = 400, 40, 5, 1
 TYPED = slice(None, None, 6)
 
 
-@pytest.fixture(scope="module")
-def fx_config(tmp_path_factory: pytest.TempPathFactory) -> ImputeConfig:
-    """A panel without and a target with an index, on chromosomes 20 and 21."""
-    folder = tmp_path_factory.mktemp("workload")
-    torch.manual_seed(1)
-    save_model(folder / "tiny", Spin(SpinConfig(width=8, layers=LAYERS, context=12, heads=4)))
+def records() -> tuple[list[Rec], list[Rec]]:
+    """Panel and target on chromosomes 20 and 21."""
     panel, target = [], []
     for seed, chrom in ((1, "20"), (2, "21")):
         rng = np.random.default_rng(seed)
@@ -37,6 +35,16 @@ def fx_config(tmp_path_factory: pytest.TempPathFactory) -> ImputeConfig:
         alleles = mosaics(rng, N_RECORDS, 2 * (N_PANEL + N_TARGET)).astype(np.int8)
         panel += phased_records(pos, alleles[:, : 2 * N_PANEL], chrom)
         target += phased_records(pos[TYPED], alleles[TYPED, 2 * N_PANEL :], chrom)
+    return panel, target
+
+
+@pytest.fixture(scope="module")
+def fx_config(tmp_path_factory: pytest.TempPathFactory) -> ImputeConfig:
+    """A panel without and a target with an index, on chromosomes 20 and 21."""
+    folder = tmp_path_factory.mktemp("workload")
+    torch.manual_seed(1)
+    save_model(folder / "tiny", Spin(SpinConfig(width=8, layers=LAYERS, context=12, heads=4)))
+    panel, target = records()
     write_vcf(folder / "panel.bcf", panel, sample_names(N_PANEL, "p"))
     write_vcf(folder / "target.vcf.gz", target, sample_names(N_TARGET, "t"), index=True)
     return ImputeConfig(
@@ -55,7 +63,7 @@ def test_counts_are_those_of_the_imputation(config: ImputeConfig) -> None:
     assert (work.samples, work.panel_haplotypes) == (summary.samples, summary.panel_haplotypes)
     assert (work.records, work.windows.typed) == (summary.records, summary.typed)
     assert (work.context, work.threads, work.device, work.model) == (12, 1, "cpu", "tiny")
-    assert work.binary_panel
+    assert work.panel is Kind.BINARY
     assert 0 < work.minor_share < 0.5
 
 
@@ -95,6 +103,48 @@ def test_an_index_narrows_to_shared_chromosomes_and_regions(config: ImputeConfig
     unindexed = survey(replace(config, chrom="20:1-900000"))
     assert unindexed.read_records == 2 * N_RECORDS
     assert unindexed.records == pytest.approx(2 * exact, rel=0.2)
+
+
+@pytest.fixture(params=[Kind.PREPARED, Kind.ZARR])
+def other_panel(request: pytest.FixtureRequest, config: ImputeConfig, tmp_path: Path) -> Path:
+    """The panel as a file of another kind, whose name tells which."""
+    kind: Kind = request.param
+    panel = tmp_path / kind.value
+    if kind is Kind.PREPARED:
+        build_panel(config.ref, panel)
+        return panel
+    return write_vcz(panel, records()[0], sample_names(N_PANEL, "p"))
+
+
+@pytest.mark.parametrize("chrom", [None, "chr21", "20:300000-900000"])
+def test_prepared_panels_and_vcf_zarr_are_counted(
+    config: ImputeConfig, other_panel: Path, chrom: str | None
+) -> None:
+    asked = replace(config, ref=other_panel, chrom=chrom)
+    found, exact, same = survey(asked), impute(asked), survey(replace(config, chrom=chrom))
+    assert found.panel is Kind(other_panel.name)
+    assert (found.records, found.read_records, found.counted) == (exact.records, exact.records, True)
+    assert (found.windows, found.context) == (same.windows, same.context)
+    assert found.panel_haplotypes == same.panel_haplotypes
+    assert 0 < found.minor_share < 0.5
+
+
+def test_bad_panels_of_other_kinds_are_refused(
+    config: ImputeConfig, other_panel: Path, tmp_path: Path
+) -> None:
+    shared, elsewhere = tmp_path / "shared.vcf.gz", tmp_path / "elsewhere.vcf"
+    write_vcf(shared, phased_records([700], np.zeros((1, 2), np.int8)), ["p3"])
+    with pytest.raises(SpinImputeError, match="must not share samples"):
+        survey(replace(config, ref=other_panel, gt=shared))
+    write_vcf(elsewhere, phased_records([700], np.zeros((1, 2), np.int8), "19"), ["t"])
+    with pytest.raises(SpinImputeError, match="must share a chromosome"):
+        survey(replace(config, ref=other_panel, gt=elsewhere))
+    # A chunk that names the second contig, as one of zeros has no file.
+    part = other_panel / "variant_contig" / "7" if other_panel.is_dir() else other_panel
+    part.write_bytes(part.read_bytes()[:5] if other_panel.is_dir() else part.read_bytes()[:-10])
+    with pytest.raises(SpinImputeError, match="damaged") as caught:
+        survey(replace(config, ref=other_panel))
+    assert "\n" not in str(caught.value)
 
 
 def test_bad_input_is_refused_as_by_the_imputation(config: ImputeConfig, tmp_path: Path) -> None:

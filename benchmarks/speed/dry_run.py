@@ -2,26 +2,56 @@
 
 python -m benchmarks.speed.dry_run --data DIR --out RESULTS
 
-RESULTS is where run.py wrote results.json. Ratios are predicted / measured.
+RESULTS is where run.py wrote results.json and left its prepared panels. Ratios are predicted / measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.speed.measurements import OURS, Measurement, Results
-from benchmarks.speed.run import MODEL, read_problem
+from benchmarks.speed.measurements import OURS, OURS_PREPARED, Measurement, Results
+from benchmarks.speed.run import MODEL, TOOLS, read_problem
 from spinimpute.config import ImputeConfig
 from spinimpute.estimate import Estimate, estimate
 
 
-def configuration(folder: Path, out: Path, threads: int) -> ImputeConfig:
-    """A set imputed as run.py does."""
-    problem = read_problem(folder)
+@dataclass(frozen=True)
+class Repeatable:
+    """A measured run of spinimpute, and how to have it again."""
+
+    measured: Measurement
+    config: ImputeConfig
+
+    @property
+    def name(self) -> str:
+        """The set, and the tool unless it is spinimpute from VCF."""
+        tool = self.measured.tool
+        return self.measured.problem if tool == OURS else f"{self.measured.problem}, {tool}"
+
+
+def repeatable(results: Results, data: Path, out: Path) -> Iterator[Repeatable]:
+    """Yield the runs of spinimpute; those whose prepared panel is gone from out are named on stderr."""
+    threads = int(results.machine["threads"])
+    for measured in results.measurements:
+        if measured.tool in (OURS, OURS_PREPARED):
+            run = Repeatable(measured, configuration(measured, data, out, threads))
+            if measured.tool == OURS or run.config.ref.exists():
+                yield run
+            else:
+                print(f"{run.name} left out: no {run.config.ref}", file=sys.stderr)
+
+
+def configuration(measured: Measurement, data: Path, out: Path, threads: int) -> ImputeConfig:
+    """A set imputed as run.py does, with out for its results."""
+    problem = read_problem(data / measured.problem)
+    prepared = TOOLS[measured.tool].prepared_name
     return ImputeConfig(
-        ref=problem.panel,
+        ref=out / measured.problem / prepared if prepared else problem.panel,
         gt=problem.target,
         map=problem.map,
         out=str(out / "estimate"),
@@ -53,7 +83,7 @@ def row(name: str, predicted: Estimate, measured: Measurement) -> str:
 
 
 def main() -> None:
-    """Print a line for each set."""
+    """Print a line for each run."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -62,14 +92,11 @@ def main() -> None:
     given = parser.parse_args()
     results = Results.read(given.out / "results.json")
     print("| set | seconds | memory, MB | output, MB | seconds to predict |\n|---|---|---|---|---|")
-    for measured in results.measurements:
-        if measured.tool != OURS:
-            continue
+    for run in repeatable(results, given.data, given.out):
         began = time.perf_counter()
-        config = configuration(given.data / measured.problem, given.out, int(results.machine["threads"]))
-        predicted = estimate(config)
+        predicted = estimate(run.config)
         took = time.perf_counter() - began
-        print(f"{row(measured.problem, predicted, measured)} {took:.1f} |", flush=True)
+        print(f"{row(run.name, predicted, run.measured)} {took:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

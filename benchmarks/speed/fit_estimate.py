@@ -2,9 +2,9 @@
 
 python -m benchmarks.speed.fit_estimate --data DIR RESULTS [RESULTS ...]
 
-RESULTS are results.json files of run.py on sets of DIR. Prints the coefficients, to be put in their place,
-and the ratios of predicted to measured that they give. Least squares of log ratios; what the runs do not
-determine stays near its present value.
+RESULTS are results.json files of run.py on sets of DIR, with the prepared panels where run.py left them.
+Prints the coefficients, to be put in their place, and the ratios of predicted to measured that they give.
+Least squares of log ratios; what the runs do not determine stays near its present value.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.dry_run import configuration, ratios, row
-from benchmarks.speed.measurements import OURS, Measurement, Results
+from benchmarks.speed.dry_run import ratios, repeatable, row
+from benchmarks.speed.measurements import Measurement, Results
 from spinimpute.config import ImputeConfig
 from spinimpute.estimate import COEFFICIENTS, Coefficients, predict
 from spinimpute.workload import Workload, survey
@@ -38,16 +38,12 @@ class Run:
 
 
 def read_runs(data: Path, sources: list[Path]) -> list[Run]:
-    """All runs of spinimpute from VCF."""
-    runs = []
-    for source in sources:
-        results = Results.read(source)
-        for measured in results.measurements:
-            if measured.tool == OURS:
-                threads = int(results.machine["threads"])
-                config = configuration(data / measured.problem, source.parent, threads)
-                runs.append(Run(measured.problem, survey(config), config, measured))
-    return runs
+    """All runs of spinimpute, from VCF and from prepared panels."""
+    return [
+        Run(run.name, survey(run.config), run.config, run.measured)
+        for source in sources
+        for run in repeatable(Results.read(source), data, source.parent)
+    ]
 
 
 def fit(runs: list[Run], start: Coefficients = COEFFICIENTS) -> Coefficients:

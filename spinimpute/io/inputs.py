@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.prepared import PreparedPanel, is_prepared
 from spinimpute.io.records import MISSING, RecordBlock, refuse
 from spinimpute.io.region import Region
@@ -25,7 +26,7 @@ class VariantReader(Protocol):
     """An open file of records for some of its samples; where names it in messages.
 
     contigs gives the length of each contig, None if unknown; checked tells that the records were checked as
-    those of a panel when the file was made.
+    those of a panel when the file was made, indexed that a region can be read without the rest.
     """
 
     where: str
@@ -40,6 +41,18 @@ class VariantReader(Protocol):
 
     @property
     def checked(self) -> bool: ...
+
+    @property
+    def indexed(self) -> bool: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    def count(self) -> FileCount:
+        """Records by chromosome if they are known without reading all, or else about how many there are."""
+
+    def region_count(self, region: Region) -> Count | None:
+        """Records in a region; None if nothing short of reading all tells."""
 
     def digest(self) -> str:
         """SHA-256 of the data, for a prepared panel of the file that it was made from."""

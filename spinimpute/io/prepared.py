@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.chunks import pack_chunk, read_array, unpack_chunk, write_array
+from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.integrity import check_readable
 from spinimpute.io.records import RecordBlock, kept_samples
 from spinimpute.io.region import Region
@@ -81,6 +82,8 @@ class PreparedPanel:
     """
 
     checked = True
+    indexed = True
+    kind = Kind.PREPARED
 
     def __init__(self, path: Path, role: str = "panel", exclude_samples: Collection[str] = ()) -> None:
         self.path = path
@@ -121,6 +124,23 @@ class PreparedPanel:
         """SHA-256 of the file that the panel was made from, as if that was read."""
         return self.details.sha256
 
+    def count(self) -> FileCount:
+        """Records by chromosome, from the index."""
+        by_chrom: dict[str, int] = {}
+        for chunk in self.chunks:
+            by_chrom[chunk.chrom] = by_chrom.get(chunk.chrom, 0) + chunk.records
+        return FileCount.exact(by_chrom)
+
+    def region_count(self, region: Region) -> Count:
+        """Records in a region; reads the chunks across its ends alone, SpinImputeError if one is damaged."""
+        records = 0
+        for number, chunk in enumerate(self.chunks):
+            if _overlap(chunk, region):
+                inside = chunk.first >= (region.start or 1) and not region.ends_before(chunk.last)
+                rows = None if inside else region.rows(self._chunk(number).sites.pos)
+                records += rows.stop - rows.start if rows else chunk.records
+        return Count(records, exact=True)
+
     def blocks(self, max_records: int = 1024, region: Region | None = None) -> Iterator[RecordBlock]:
         """Yield blocks of at most about max_records, which span one chromosome and never part a position.
 
@@ -137,11 +157,9 @@ class PreparedPanel:
                 yield self._chunk(number)
             elif _overlap(chunk, region):
                 block = self._chunk(number)
-                begin = int(np.searchsorted(block.sites.pos, region.start or 0))
-                end = region.end if region.end is not None else chunk.last
-                end = int(np.searchsorted(block.sites.pos, end, "right"))
-                if begin < end:
-                    yield block.records(begin, end)
+                rows = region.rows(block.sites.pos)
+                if rows.start < rows.stop:
+                    yield block.records(rows.start, rows.stop)
 
     def _chunk(self, number: int) -> SparseBlock:
         chunk = self.chunks[number]

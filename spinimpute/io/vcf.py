@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-import numpy as np
-
 from spinimpute.io.binary import BinarySource, read_binary_header
+from spinimpute.io.contents import Count, FileCount, Kind
+from spinimpute.io.counts import extrapolated_records, indexed_records, indexed_share
 from spinimpute.io.index import find_start, usable_index
 from spinimpute.io.inflate import inflate
 from spinimpute.io.integrity import check_input, is_binary
@@ -71,9 +71,34 @@ class VariantFile:
         return sha256(self.path)
 
     @property
+    def kind(self) -> Kind:
+        """VCF or BCF."""
+        return Kind.BINARY if self._binary else Kind.TEXT
+
+    @property
     def indexed(self) -> bool:
         """Whether a region can be read without the rest: an index exists and is not older than the file."""
         return usable_index(self.path) is not None
+
+    def count(self) -> FileCount:
+        """Records as the index counts them, or else about how many; SpinImputeError if corrupt."""
+        by_chrom = indexed_records(self.path)
+        return FileCount.exact(by_chrom) if by_chrom else FileCount(self._extrapolated())
+
+    def region_count(self, region: Region) -> Count | None:
+        """Records in a region by the places that the index has for it; None without an index.
+
+        SpinImputeError if the index is malformed.
+        """
+        if not self.indexed:
+            return None
+        by_chrom = indexed_records(self.path)
+        name = resolve_contig(region.chrom, by_chrom or self.contigs) or region.chrom
+        if by_chrom and region.whole:
+            return Count(by_chrom.get(name, 0), exact=True)
+        share = indexed_share(self.path, self._numbered, Region(name, region.start, region.end))
+        most = by_chrom.get(name, 0) if by_chrom else self._extrapolated()
+        return Count(round(most * share), exact=False)
 
     def blocks(self, max_records: int = 1024, region: Region | None = None) -> Iterator[RecordBlock]:
         """Yield blocks of about max_records, which span one chromosome and never part a position.
@@ -95,6 +120,9 @@ class VariantFile:
                     return
             elif began:
                 return
+
+    def _extrapolated(self) -> int:
+        return extrapolated_records(self.path, self.where)
 
     def _header(self) -> tuple[Header, list[str]]:
         """The header and its contigs in the order in which an index numbers them."""
@@ -126,9 +154,6 @@ def _spooled() -> IO[bytes]:
 
 def _inside(region: Region, block: RecordBlock) -> Iterator[RecordBlock]:
     """The records that begin in the region, if any: an index also gives those that reach into it."""
-    pos = block.sites.pos
-    begin = int(np.searchsorted(pos, region.start or 0))
-    end = int(np.searchsorted(pos, region.end, "right")) if region.end is not None else len(pos)
-    if begin < end:
-        rows = slice(begin, end)
+    rows = region.rows(block.sites.pos)
+    if rows.start < rows.stop:
         yield RecordBlock(block.sites.take(rows), block.alleles[rows], block.phased[rows])

@@ -6,20 +6,15 @@ REF alleles.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.storage import LocalStore, ZipStore
 
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.decoded import (
     HAPLOID,
     MALFORMED,
@@ -40,12 +35,11 @@ from spinimpute.io.records import (
     kept_samples,
 )
 from spinimpute.io.region import Region
+from spinimpute.io.zarr_arrays import ZarrArrays
 from spinimpute.provenance import sha256
 from spinimpute.sites import resolve_contig
 
 _FILL = -2  # stands where a genotype of lower ploidy has no allele
-_NEEDED = ("contig_id", "sample_id", "variant_contig", "variant_position", "variant_allele", "call_genotype")
-_FAULTS = (OSError, LookupError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 class ZarrFile:
@@ -56,11 +50,13 @@ class ZarrFile:
     """
 
     checked = False
+    indexed = True
+    kind = Kind.ZARR
 
     def __init__(self, path: Path, role: str = "panel", exclude_samples: Collection[str] = ()) -> None:
         self.path = path
         self.where = f"{role} {path}"
-        self._arrays = _Arrays(path, self.where)
+        self._arrays = ZarrArrays(path, self.where)
         try:
             self._names = self._arrays.strings("sample_id")
             self._contigs = self._arrays.strings("contig_id")
@@ -90,6 +86,21 @@ class ZarrFile:
         """SHA-256 of the archive, or of the names and digests of the folder's files."""
         return sha256(self.path)
 
+    def count(self) -> FileCount:
+        """Records by chromosome; SpinImputeError if some name none."""
+        numbers, counts = np.unique(self._arrays.rows("variant_contig"), return_counts=True)
+        named = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+        for number in named:
+            if not 0 <= number < len(self._contigs):
+                found = f"contig number {number}"
+                raise SpinImputeError("every record needs a contig", where=self.where, found=found)
+        return FileCount.exact({self._contigs[int(number)]: count for number, count in named.items()})
+
+    def region_count(self, region: Region) -> Count:
+        """Records in a region, by the positions of all."""
+        begin, end = self._inside(region)
+        return Count(end - begin, exact=True)
+
     def blocks(self, max_records: int = 1024, region: Region | None = None) -> Iterator[RecordBlock]:
         """Yield blocks of about max_records, which span one chromosome and never part a position.
 
@@ -113,84 +124,11 @@ class ZarrFile:
         return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
 
 
-class _Arrays:
-    """The arrays of an open store; SpinImputeError whenever one is absent or cannot be read."""
-
-    def __init__(self, path: Path, where: str) -> None:
-        self.where = where
-        self._store: LocalStore | ZipStore
-        self._store = LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
-        try:
-            with self._readable():
-                self._group = zarr.open_group(self._store, mode="r")
-                names = set(self._group.array_keys())
-        except SpinImputeError as error:
-            self.close()
-            found = "a directory that is no Zarr store" if path.is_dir() else "a ZIP archive without one"
-            raise SpinImputeError(
-                "a variant file or a VCF Zarr store is needed", where=where, found=found
-            ) from error
-        absent = [name for name in _NEEDED if name not in names]
-        if absent:
-            self.close()
-            raise SpinImputeError(
-                "the store is not VCF Zarr with genotypes", where=where, found=f"no {', '.join(absent)}"
-            )
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._group
-
-    @property
-    def length(self) -> int:
-        """How many records there are."""
-        return int(self._array("variant_position").shape[0])
-
-    @property
-    def step(self) -> int:
-        """How many records of genotypes are stored together."""
-        return int(self._array("call_genotype").chunks[0])
-
-    def rows(self, name: str, begin: int = 0, end: int | None = None) -> NDArray[Any]:
-        """Some rows of an array."""
-        with self._readable():
-            return np.asarray(self._array(name)[begin:end])
-
-    def strings(self, name: str, begin: int = 0, end: int | None = None) -> list[Any]:
-        """Some rows of an array of text."""
-        rows: list[Any] = self.rows(name, begin, end).tolist()
-        return rows
-
-    def close(self) -> None:
-        """Close the store."""
-        self._store.close()
-
-    def _array(self, name: str) -> zarr.Array[Any]:
-        array = self._group[name]
-        if not isinstance(array, zarr.Array):
-            raise SpinImputeError("the store is not VCF Zarr", where=self.where, found=f"no array {name}")
-        return array
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """Turn whatever a damaged store makes the libraries say into one SpinImputeError."""
-        try:
-            yield
-        except SpinImputeError:
-            raise
-        except _FAULTS as error:
-            raise SpinImputeError(
-                "the VCF Zarr store is damaged",
-                where=self.where,
-                found=str(error),
-                remedy="copy it or make it again",
-            ) from error
-
-
 class _ZarrSource:
     """Records begin to end of a store for some of its samples."""
 
     def __init__(
-        self, arrays: _Arrays, contigs: list[str], names: list[str], kept: list[str], begin: int, end: int
+        self, arrays: ZarrArrays, contigs: list[str], names: list[str], kept: list[str], begin: int, end: int
     ) -> None:
         self._arrays = arrays
         self._contigs = contigs

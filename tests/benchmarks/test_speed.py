@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.accuracy.tools import Cost
+from benchmarks.speed.dry_run import repeatable
 from benchmarks.speed.fit_estimate import Run, fit
 from benchmarks.speed.measurements import Measurement, Results, Size, table
 from spinimpute.config import ImputeConfig
 from spinimpute.estimate import COEFFICIENTS, Coefficients, predict
+from spinimpute.io.contents import Kind
 from spinimpute.io.inputs import read_panel, read_target
 from spinimpute.workload import Windows, Workload
 
@@ -69,14 +72,29 @@ def test_sets_are_whole_and_the_same_again(tmp_path: Path, monkeypatch: pytest.M
     assert (one.alleles == target.alleles[:, :2]).all()
 
 
+def test_runs_from_prepared_panels_are_had_again_from_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = tuple(measurement(tool, 1.0) for tool in ("spinimpute", "beagle", "spinimpute-prepared"))
+    results = Results({"threads": "2"}, measured)
+    assert [run.name for run in repeatable(results, tmp_path, tmp_path / "out")] == ["set"]
+    prepared = tmp_path / "out" / "set" / "panel.spanel"
+    assert capsys.readouterr().err == f"set, spinimpute-prepared left out: no {prepared}\n"
+    prepared.parent.mkdir(parents=True)
+    prepared.touch()
+    again = list(repeatable(results, tmp_path, tmp_path / "out"))
+    assert [run.config.ref for run in again] == [tmp_path / "set" / "panel.vcf.gz", prepared]
+
+
 def test_fit_finds_the_coefficients_that_made_the_runs() -> None:
     true = Coefficients(**{name: 1.5 * value for name, value in asdict(COEFFICIENTS).items()})
     runs = []
-    for samples, haplotypes, records in ((200, 4000, 100_000), (1, 4000, 100_000), (5000, 4000, 20_000),
-                                         (200, 100_000, 30_000), (20, 900, 1000)):  # fmt: skip
+    shapes = [(200, 4000, 100_000), (1, 4000, 100_000), (5000, 4000, 20_000), (200, 100_000, 30_000)]
+    shapes.append((20, 900, 1000))
+    for (samples, haplotypes, records), kind in product(shapes, (Kind.TEXT, Kind.PREPARED)):
         windows = Windows(3, records // 30, records // 110, records // 250, 0.4, 0.6)
         work = Workload(
-            samples, haplotypes, records, True, records, 0.05, False, windows, 64, 1 << 14, 2, "cpu", "m"
+            samples, haplotypes, records, True, records, 0.05, kind, windows, 64, 1 << 14, 2, "cpu", "m"
         )
         config = ImputeConfig(ref=Path("r"), gt=Path("g"), out="o")
         made = predict(work, config, true)

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.contents import Count
 from spinimpute.io.inputs import open_variants, panel_blocks, read_panel
 from spinimpute.io.prepared import FORMAT, PanelArchive, PanelDetails, PreparedPanel
 from spinimpute.io.records import RecordBlock
@@ -97,6 +98,16 @@ def test_regions_are_those_of_the_source(files: tuple[Path, Path], region: str) 
     np.testing.assert_array_equal(joined(found)[1], joined(expected)[1])
 
 
+@pytest.mark.parametrize("region", ["20", "chr21", "20:100-300", "21:700-", "20:1-1", "22"])
+def test_counts_are_those_of_the_blocks(files: tuple[Path, Path], region: str) -> None:
+    with PreparedPanel(files[1]) as panel:
+        whole, part = panel.count(), panel.region_count(Region.parse(region))
+        blocks, inside = list(panel.blocks()), list(panel.blocks(region=Region.parse(region)))
+    assert whole.by_chrom == {block.sites.chrom: len(block.sites) for block in blocks}
+    assert whole.total == sum(whole.by_chrom.values())
+    assert part == Count(len(joined(inside)[0]) if inside else 0, exact=True)
+
+
 @pytest.mark.parametrize("size", [1, 7, 50])
 def test_block_size_changes_nothing_else(files: tuple[Path, Path], size: int) -> None:
     with PreparedPanel(files[1]) as panel:
@@ -120,6 +131,18 @@ def test_a_region_reads_no_other_chunk(tmp_path: Path) -> None:
     (block,) = read_panel(tmp_path / "x.spanel", Region("20", 2500, 2600))
     np.testing.assert_array_equal(block.alleles, alleles[2499:2600])
     assert "20:1-" in refusal(tmp_path / "x.spanel")
+
+
+def test_counting_a_region_reads_the_chunks_across_its_ends_alone(tmp_path: Path) -> None:
+    records = phased_records(range(1, 5001), np.zeros((5000, 4), np.int8))
+    build_panel(write_vcf(tmp_path / "x.vcf.gz", records), tmp_path / "x.spanel")
+    rewrite(tmp_path / "x.spanel", "chunks/2", b"spoilt")
+    with PreparedPanel(tmp_path / "x.spanel") as panel:
+        first, last = panel.chunks[2].first, panel.chunks[2].last
+        assert panel.region_count(Region("20", 5, 4500)) == Count(4496, exact=True)
+        assert panel.region_count(Region("20", first, last)).records == last - first + 1
+        with pytest.raises(SpinImputeError, match=f"20:{first}-{last}: the prepared panel is damaged"):
+            panel.region_count(Region("20", first + 1))
 
 
 def test_excluded_samples(files: tuple[Path, Path]) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.inputs import read_panel, read_target
 from spinimpute.io.vcf import RecordBlock, Region, VariantFile
 
@@ -459,3 +460,29 @@ class TestTarget:
     def test_record_of_lone_dots(self, tmp_path: Path) -> None:
         path = write_vcf(tmp_path / "x.vcf", [rec(5, "A", "C", ".", ".")], contigs=CONTIGS)
         assert read_target(path)["20"].alleles.tolist() == [[-1, -1, -1, -1]]
+
+
+@pytest.mark.parametrize("name", ["x.vcf.gz", "x.bcf"])
+def test_counts_need_an_index(tmp_path: Path, name: str) -> None:
+    records = phased_records(range(100, 900, 2), np.zeros((400, 4), np.int8))
+    records += phased_records([5, 6, 7], np.zeros((3, 4), np.int8), "21")
+    with VariantFile(write_vcf(tmp_path / name, records)) as file:
+        assert file.kind is (Kind.BINARY if name == "x.bcf" else Kind.TEXT)
+        assert file.count() == FileCount(403)
+        assert file.region_count(Region("20")) is None
+    with VariantFile(write_vcf(tmp_path / name, records, index=True)) as file:
+        assert file.count() == FileCount(403, {"20": 400, "21": 3})
+        assert file.region_count(Region("chr20")) == Count(400, exact=True)
+        assert file.region_count(Region("22")) == Count(0, exact=True)
+        part = file.region_count(Region("20", 1, 5000))
+        assert part is not None
+        assert not part.exact
+
+
+def test_a_malformed_index_counts_nothing(tmp_path: Path) -> None:
+    path = write_vcf(tmp_path / "x.vcf.gz", phased_records([5, 6], np.zeros((2, 4), np.int8)), index=True)
+    path.with_name("x.vcf.gz.tbi").write_bytes(b"no index")
+    with VariantFile(path) as file:
+        assert file.count() == FileCount(2)
+        with pytest.raises(SpinImputeError, match="index"):
+            file.region_count(Region("20", 1, 5000))

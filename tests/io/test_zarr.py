@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import zarr
 from builders import Rec, assert_same, mixed_records, phased_records, random_block, rec, write_vcf, write_vcz
 
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.contents import Count, FileCount
 from spinimpute.io.inputs import open_variants, panel_blocks, read_panel, read_target
 from spinimpute.io.region import Region
 
@@ -48,6 +50,17 @@ def test_regions_are_those_of_the_vcf(tmp_path: Path, region: str) -> None:
     vcz = list(read_panel(write_vcz(tmp_path / "x.vcz", records), Region.parse(region)))
     for found, expected in zip(vcz, vcf, strict=True):
         assert_same(found, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("region", ["20", "chr21", "20:100-300", "21:700-", "20:1-1", "X"])
+def test_counts_are_those_of_the_records(tmp_path: Path, kind: str, region: str) -> None:
+    records = mixed_records()
+    with open_variants(write_vcz(tmp_path / kind, records)) as file:
+        whole, part = file.count(), file.region_count(Region.parse(region))
+        inside = sum(len(block.sites) for block in file.blocks(region=Region.parse(region)))
+    assert whole == FileCount(len(records), dict(Counter(each.chrom for each in records)))
+    assert part == Count(inside, exact=True)
 
 
 def test_excluded_samples_and_unknown_lengths(tmp_path: Path) -> None:
@@ -116,6 +129,13 @@ class TestBrokenStores:
         chunk = next((path / array).glob("0*"))
         chunk.write_bytes(chunk.read_bytes()[:5])
         assert "damaged" in refusal(path)
+
+    def test_unknown_contig(self, tmp_path: Path) -> None:
+        path = write_vcz(tmp_path / "x.vcz", mixed_records())
+        zarr.open_group(path, mode="r+")["variant_contig"][3] = 2
+        assert "needs a contig" in refusal(path)
+        with open_variants(path) as file, pytest.raises(SpinImputeError, match="found contig number 2"):
+            file.count()
 
     def test_absent_alleles(self, tmp_path: Path) -> None:
         path = write_vcz(tmp_path / "x.vcz", mixed_records())
