@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
 from spinimpute.io.rows import ImputedBlock
 from spinimpute.li_stephens import Chains, run_chains
+from spinimpute.panel import TypedRecords, Variants
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
+from spinimpute.sites import Sites
 from spinimpute.spin.model import Spin, entropy
 from spinimpute.tokens import describe, task_features
 from spinimpute.windows import Window
@@ -39,11 +41,15 @@ PIECE = 1024
 
 @dataclass(frozen=True)
 class ImputedWindow:
-    """What a window came to: rarer (T, slots) uint16 is the dose of the allele that is rarer in the panel, in
+    """What a window came to: rarer (T, V) uint16 is the dose of the allele that is rarer in the panel, in
     DOSE_TICKS.
+
+    Of the window it keeps what is written.
     """
 
-    window: Window
+    sites: Sites
+    core: Variants
+    target: TypedRecords
     rarer: NDArray[np.uint16]
 
     def blocks(self, size: int = PIECE) -> Iterator[ImputedBlock]:
@@ -51,24 +57,22 @@ class ImputedWindow:
 
         Observed alleles come back as exactly 0 or 1.
         """
-        for low in range(0, len(self.window.sites), size):
+        for low in range(0, len(self.sites), size):
             rows = slice(low, low + size)
-            first, last = np.searchsorted(self.window.core.record, [low, low + size])
-            record = self.window.core.record[first:last] - low
-            target = self.window.target.take(rows)
+            first, last = np.searchsorted(self.core.record, [low, low + size])
+            record = self.core.record[first:last] - low
+            target = self.target.take(rows)
             observed = target.dense()
             dosages = self._alt_doses(slice(first, last), observed[record])
-            yield ImputedBlock(self.window.sites.take(rows), record, dosages, observed, target.typed)
+            yield ImputedBlock(self.sites.take(rows), record, dosages, observed, target.typed)
 
     def _alt_doses(self, variants: slice, observed: NDArray[np.int8]) -> NDArray[np.float32]:
         """Return (V, T) of some variants, at which alleles are observed (V, T) or -1."""
-        core = self.window.core
-        slot = core.slot[variants]
-        alt = self.rarer[:, slot].T.astype(np.float32, order="C")
+        alt = self.rarer[:, variants].T.astype(np.float32, order="C")
         alt /= DOSE_TICKS
-        flipped = core.flip[slot]
+        flipped = self.core.flip[variants]
         alt[flipped] = 1 - alt[flipped]
-        np.copyto(alt, observed == core.allele[variants, None], where=observed >= 0)
+        np.copyto(alt, observed == self.core.allele[variants, None], where=observed >= 0)
         return alt
 
 
@@ -83,10 +87,10 @@ class Engine:
     def impute(self, window: Window) -> ImputedWindow:
         """Impute every haplotype of the target at the core variants of a window."""
         n_targets = window.flanked.target.shape[1]
-        dose = np.full((n_targets, window.core.words.shape[1] * 64), _ticks(ABSENT), np.uint16)
+        dose = np.full((n_targets, len(window.core.record)), _ticks(ABSENT), np.uint16)
         if len(window.flanked.cm) == 0:
             dose[:] = _ticks(1 / (1 + np.exp(-window.core.log_odds)))
-            return ImputedWindow(window, dose)
+            return ImputedWindow(window.sites, window.core, window.target, dose)
         anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
@@ -97,22 +101,22 @@ class Engine:
 
         def work(targets: slice) -> None:
             queries, probability = self._batch(window, anchors, orders, segments, targets)
-            dose[targets][queries.target, queries.slot] = _ticks(probability)
+            dose[targets][queries.target, queries.variant] = _ticks(probability)
 
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(work, batches))
-        return ImputedWindow(window, dose)
+        return ImputedWindow(window.sites, window.core, window.target, dose)
 
     @torch.inference_mode()
     def _batch(
         self, window: Window, anchors: Anchors, orders: PanelOrders, segments: Segments, targets: slice
     ) -> tuple[Queries, NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
-        chains = run_chains(window.flanked, anchors, context, targets, window.core.words, segments)
+        chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments)
         weights = self._weigh(window, anchors, context, chains, targets)
         spread = entropy(weights)
         queries = copy_alleles(
-            window.core.words,
+            window.marks,
             segments,
             context.haplotype,
             weights.contiguous().cpu().numpy(),

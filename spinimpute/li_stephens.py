@@ -16,7 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import masked, trailing_zeros
-from spinimpute.copying import Segments
+from spinimpute.copying import Segments, first_from
+from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, TypedWindow
 
 # Jumps per cM. Chains with rates per cM fit panels of all sizes better than ones with an effective population
@@ -32,7 +33,7 @@ NEGLIGIBLE = 0.1
 
 @dataclass(frozen=True)
 class Chains:
-    """What P chains say: posterior (T, A, K, P) of each context haplotype, dose (T, slots, P) of each marked
+    """What P chains say: posterior (T, A, K, P) of each context haplotype, dose (T, V, P) of each marked
     allele.
     """
 
@@ -161,7 +162,7 @@ def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy_segment(
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     pool: NDArray[np.int32],
     posterior: NDArray[np.float32],
     weighs: NDArray[np.uint8],
@@ -170,11 +171,11 @@ def _copy_segment(
     share: NDArray[np.float32],
     start: int,
     stop: int,
+    common_start: int,
+    common_stop: int,
     dose: NDArray[np.float32],
 ) -> None:
-    """Add to dose (slots, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor
-    carry.
-    """
+    """Add to dose (V, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry."""
     n_chains = posterior.shape[0]
     base, rise = np.empty(n_chains, np.float32), np.empty(n_chains, np.float32)
     for s in range(pool.shape[0]):
@@ -183,13 +184,22 @@ def _copy_segment(
         for i in range(n_chains):
             base[i] = posterior[i, left, s]
             rise[i] = posterior[i, right, s] - base[i]
-        for w in range(start >> 6, ((stop - 1) >> 6) + 1):
-            word = masked(words[pool[s], w], w, start, stop)
+        end = marks.starts[pool[s] + 1]
+        at = first_from(marks.rare, marks.starts[pool[s]], end, start)
+        while at < end and marks.rare[at] < stop:
+            v = marks.rare[at]
+            at += 1
+            for i in range(n_chains):
+                dose[v, i] += base[i] + share[v] * rise[i]
+        if common_start == common_stop:
+            continue
+        for w in range(common_start >> 6, ((common_stop - 1) >> 6) + 1):
+            word = masked(marks.words[pool[s], w], w, common_start, common_stop)
             while word != 0:
-                slot = (w << 6) + trailing_zeros(word)
+                v = marks.common[(w << 6) + trailing_zeros(word)]
                 word &= word - np.uint64(1)
                 for i in range(n_chains):
-                    dose[slot, i] += base[i] + share[slot] * rise[i]
+                    dose[v, i] += base[i] + share[v] * rise[i]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -200,15 +210,16 @@ def _run(
     jump: NDArray[np.float32],
     odds: NDArray[np.float32],
     haplotype: NDArray[np.int32],
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     start: NDArray[np.int64],
+    common: NDArray[np.int64],
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     share: NDArray[np.float32],
     posterior: NDArray[np.float32],
     dose: NDArray[np.float32],
 ) -> None:
-    """Fill posterior (T, A, K, P) and dose (T, slots, P)."""
+    """Fill posterior (T, A, K, P) and dose (T, V, P)."""
     n_target, n_anchors, n_context = haplotype.shape
     n_chains = jump.shape[0]
     seat = np.full(panel.shape[1], -1, np.int32)
@@ -231,8 +242,8 @@ def _run(
         for j in range(left.shape[0]):
             if start[j + 1] > start[j]:
                 _copy_segment(
-                    words, pool[:n], states, weighs, left[j], right[j], share,
-                    start[j], start[j + 1], dose[t],
+                    marks, pool[:n], states, weighs, left[j], right[j], share,
+                    start[j], start[j + 1], common[j], common[j + 1], dose[t],
                 )  # fmt: skip
         for s in range(n):
             seat[pool[s]] = -1
@@ -251,21 +262,22 @@ def run_chains(
     anchors: Anchors,
     context: Context,
     targets: slice,
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     segments: Segments,
 ) -> Chains:
-    """Run the chains over the typed variants of some targets, whose context this is, and copy from words (N,
-    W), the packed core that the segments cut.
+    """Run the chains over the typed variants of some targets, whose context this is, and copy what is marked
+    at the variants that the segments cut.
     """
-    n_chains, n_slots = len(JUMPS_PER_CM), words.shape[1] * 64
+    n_chains = len(JUMPS_PER_CM)
     low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
     target = np.ascontiguousarray(window.target[low:high, targets])
     posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
-    dose = np.zeros((target.shape[1], n_slots, n_chains), np.float32)
+    dose = np.zeros((target.shape[1], len(segments.share), n_chains), np.float32)
     _run(
         window.panel[low:high], target, anchors.gap - low,
         jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
-        context.haplotype, words, segments.start, segments.left, segments.right, segments.share,
+        context.haplotype, marks, segments.start, np.searchsorted(marks.common, segments.start),
+        segments.left, segments.right, segments.share,
         posterior, dose,
     )  # fmt: skip
     return Chains(posterior, dose)

@@ -1,0 +1,179 @@
+"""Which of N haplotypes are marked at V variants: lists of the few where they are few, bits where they are
+many.
+
+Files and blocks hold marks by variant; what copies alleles along a haplotype needs them by haplotype. Either
+way a haplotype that carries nothing rare costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spinimpute.bits import n_words
+
+# A carrier takes four bytes in memory and a bit row N / 8: up to here the list is the shorter.
+_SPARSEST = 32
+
+
+@dataclass(frozen=True)
+class VariantMarks:
+    """Marks by variant.
+
+    The marked haplotypes of variant v are carriers[starts[v]:starts[v + 1]], ascending, if row[v] is -1, else
+    the set bits of packed[row[v]]; packed is (C, ceil(N / 8)) uint8, the first haplotype in the lowest bit.
+    carriers are int32, starts (V + 1,) int64, row (V,) int32, in the order of the variants.
+    """
+
+    haplotypes: int
+    starts: NDArray[np.int64]
+    carriers: NDArray[np.int32]
+    row: NDArray[np.int32]
+    packed: NDArray[np.uint8]
+
+    @staticmethod
+    def of(marks: NDArray[np.bool_]) -> VariantMarks:
+        """Marks that are given as (V, N)."""
+        n = marks.shape[1]
+        count = np.count_nonzero(marks, axis=1)
+        rare = _SPARSEST * count <= n
+        starts = np.concatenate([[0], np.where(rare, count, 0).cumsum()])
+        # Of one axis, as numpy then skips what is zero eight at a time.
+        flat = np.flatnonzero(marks[rare].reshape(-1))
+        flat -= np.repeat(np.arange(np.count_nonzero(rare)) * n, count[rare])
+        packed = np.packbits(marks[~rare], axis=1, bitorder="little")
+        return VariantMarks(n, starts, flat.astype(np.int32), packed_rows(rare), packed)
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """(V,) how many haplotypes are marked."""
+        count = np.diff(self.starts)
+        count[self.row >= 0] = np.bitwise_count(self.packed).sum(axis=1, dtype=np.int64)
+        return count
+
+    def part(self, first: int, last: int) -> VariantMarks:
+        """The variants from first to last."""
+        starts, row = self.starts[first : last + 1], self.row[first:last]
+        above = int(np.count_nonzero(self.row[:first] >= 0))
+        packed = self.packed[above : above + int(np.count_nonzero(row >= 0))]
+        carriers = self.carriers[starts[0] : starts[-1]]
+        return VariantMarks(self.haplotypes, starts - starts[0], carriers, packed_rows(row < 0), packed)
+
+    def take(self, variants: NDArray[np.integer]) -> VariantMarks:
+        """Some of the variants, ascending."""
+        count = np.diff(self.starts)[variants]
+        starts = np.concatenate([[0], count.cumsum()])
+        from_ = np.repeat(self.starts[variants] - starts[:-1], count) + np.arange(starts[-1])
+        row = self.row[variants]
+        packed = self.packed[row[row >= 0]]
+        return VariantMarks(self.haplotypes, starts, self.carriers[from_], packed_rows(row < 0), packed)
+
+    def keep(self, kept: NDArray[np.bool_]) -> VariantMarks:
+        """The marks on the haplotypes that are set in kept (N,)."""
+        place = np.where(kept, kept.cumsum() - 1, -1)[self.carriers]
+        stays = place >= 0
+        starts = np.concatenate([[0], stays.cumsum()])[self.starts]
+        bits = np.unpackbits(self.packed, axis=1, count=self.haplotypes, bitorder="little")[:, kept]
+        packed = np.packbits(bits, axis=1, bitorder="little")
+        return VariantMarks(int(kept.sum()), starts, place[stays].astype(np.int32), self.row, packed)
+
+    def dense(self) -> NDArray[np.uint8]:
+        """All of it as a (V, N) matrix of 0 and 1."""
+        dense = np.zeros((len(self.row), self.haplotypes), np.uint8)
+        dense[np.repeat(np.arange(len(self.row)), np.diff(self.starts)), self.carriers] = 1
+        dense[self.row >= 0] = np.unpackbits(self.packed, axis=1, count=self.haplotypes, bitorder="little")
+        return dense
+
+
+def packed_rows(rare: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number the variants (V,) that are not rare; -1 for the others."""
+    return np.where(rare, -1, (~rare).cumsum() - 1).astype(np.int32)
+
+
+class HaplotypeMarks(NamedTuple):
+    """Marks by haplotype, as compiled kernels take them.
+
+    Haplotype n is marked at the variants rare[starts[n]:starts[n + 1]], ascending, and at common[c] for the
+    set bits c of words[n]: starts (N + 1,) int64, rare int32, words (N, ceil(C / 64)) uint64, common (C,)
+    int32, ascending.
+    """
+
+    starts: NDArray[np.int64]
+    rare: NDArray[np.int32]
+    words: NDArray[np.uint64]
+    common: NDArray[np.int32]
+
+    @staticmethod
+    def join(parts: Sequence[VariantMarks]) -> HaplotypeMarks:
+        """The marks of all parts, whose variants follow each other, turned around."""
+        first = np.cumsum([0, *(len(part.row) for part in parts)])
+        held = [np.flatnonzero(part.row >= 0) + v for part, v in zip(parts, first, strict=False)]
+        common = np.concatenate(held).astype(np.int32)
+        n = parts[0].haplotypes
+        starts = np.zeros(n + 1, np.int64)
+        for part in parts:
+            _count(part.carriers, starts)
+        np.cumsum(starts, out=starts)
+        rare, words = np.empty(starts[-1], np.int32), np.zeros((n, n_words(len(common))), np.uint64)
+        free = starts[:-1].copy()
+        done = 0
+        for part, v in zip(parts, first.tolist(), strict=False):
+            _list(part.starts, part.carriers, v, free, rare)
+            _turn(part.packed, done, words)
+            done += len(part.packed)
+        return HaplotypeMarks(starts, rare, words, common)
+
+    @staticmethod
+    def of(marks: NDArray[np.bool_]) -> HaplotypeMarks:
+        """Marks that are given as (V, N)."""
+        return HaplotypeMarks.join([VariantMarks.of(marks)])
+
+    def dense(self, n_variants: int) -> NDArray[np.uint8]:
+        """All of it as a (V, N) matrix of 0 and 1."""
+        n = len(self.words)
+        dense = np.zeros((n_variants, n), np.uint8)
+        dense[self.rare, np.repeat(np.arange(n), np.diff(self.starts))] = 1
+        bits = np.unpackbits(self.words.view(np.uint8), axis=1, bitorder="little")
+        dense[self.common] = bits[:, : len(self.common)].T
+        return dense
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count(carriers: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+    """Count the marks of haplotype n in counts[n + 1]."""
+    for i in range(carriers.shape[0]):
+        counts[carriers[i] + 1] += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _list(
+    starts: NDArray[np.int64],
+    carriers: NDArray[np.int32],
+    first: int,
+    free: NDArray[np.int64],
+    rare: NDArray[np.int32],
+) -> None:
+    """Append variants, numbered from first on, to the lists of their haplotypes; free (N,) are their ends."""
+    for v in range(starts.shape[0] - 1):
+        for i in range(starts[v], starts[v + 1]):
+            rare[free[carriers[i]]] = first + v
+            free[carriers[i]] += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _turn(packed: NDArray[np.uint8], first: int, words: NDArray[np.uint64]) -> None:
+    """Set the bits of words (N, W) from number first on as those of packed (C, bytes), turned around."""
+    for byte in range(packed.shape[1]):
+        for c in range(packed.shape[0]):
+            bits = packed[c, byte]
+            if bits == 0:
+                continue
+            word, bit = (first + c) >> 6, np.uint64((first + c) & 63)
+            for j in range(8):
+                if bits >> np.uint8(j) & np.uint8(1):
+                    words[8 * byte + j, word] |= np.uint64(1) << bit
