@@ -77,18 +77,6 @@ def cut_segments(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def first_from(rare: NDArray[np.int32], low: int, high: int, variant: int) -> int:
-    """Return the first place in rare[low:high], ascending, of a variant not before the given one, or high."""
-    while low < high:
-        middle = (low + high) >> 1
-        if rare[middle] < variant:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _mark(variant: int, carried: NDArray[np.uint64]) -> None:
     carried[variant >> 6] |= np.uint64(1) << np.uint64(variant & 63)
 
@@ -104,11 +92,15 @@ def _mark_carried(
     """Set the bits of carried (ceil(V / 64),) that some context haplotype (A, K) carries in the two segments
     at its anchor; start and common (J + 1,) bound the segments among all and among common variants.
     """
+    reached = marks.starts.copy()
     for a in range(context.shape[0]):
         low, high = start[a], start[a + 2]
         for k in range(context.shape[1]):
             n = context[a, k]
-            i = first_from(marks.rare, marks.starts[n], marks.starts[n + 1], low)
+            i = reached[n]
+            while i < marks.starts[n + 1] and marks.rare[i] < low:
+                i += 1
+            reached[n] = i
             while i < marks.starts[n + 1] and marks.rare[i] < high:
                 _mark(marks.rare[i], carried)
                 i += 1
@@ -128,10 +120,12 @@ def _mark_carried(
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _mark_dosed(dose: NDArray[np.float32], carried: NDArray[np.uint64]) -> None:
     """Set the bits of carried that a chain's dose (V, P) speaks of."""
-    for v in range(dose.shape[0]):
-        for i in range(dose.shape[1]):
-            if dose[v, i] > LEAST_DOSE:
-                _mark(v, carried)
+    for w in range(carried.shape[0]):
+        word = np.uint64(0)
+        for v in range(w << 6, min((w + 1) << 6, dose.shape[0])):
+            for i in range(dose.shape[1]):
+                word |= np.uint64(dose[v, i] > LEAST_DOSE) << np.uint64(v & 63)
+        carried[w] |= word
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -154,6 +148,12 @@ def _find(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add(part: np.float32, weights: NDArray[np.float32], frequency: NDArray[np.float32]) -> None:
+    for h in range(weights.shape[0]):
+        frequency[h] += part * weights[h]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _accumulate(
     marks: HaplotypeMarks,
     context: NDArray[np.int32],
@@ -167,18 +167,21 @@ def _accumulate(
     """Add each carrier's weights (A, K, H), times its anchor's share of the variant, to the rows of what it
     carries in the two segments at its anchor.
     """
+    reached = marks.starts.copy()
     for a in range(context.shape[0]):
         low, middle, high = start[a], start[a + 1], start[a + 2]
         first, last = common[a], common[a + 2]
         for k in range(context.shape[1]):
             n = context[a, k]
-            i = first_from(marks.rare, marks.starts[n], marks.starts[n + 1], low)
+            i = reached[n]
+            while i < marks.starts[n + 1] and marks.rare[i] < low:
+                i += 1
+            reached[n] = i
             while i < marks.starts[n + 1] and marks.rare[i] < high:
                 v = marks.rare[i]
                 i += 1
                 part = share[v] if v < middle else np.float32(1) - share[v]
-                for h in range(weights.shape[2]):
-                    frequency[row_of[v], h] += part * weights[a, k, h]
+                _add(part, weights[a, k], frequency[row_of[v]])
             if first == last:
                 continue
             for w in range(first >> 6, ((last - 1) >> 6) + 1):
@@ -187,8 +190,7 @@ def _accumulate(
                     v = marks.common[(w << 6) + trailing_zeros(word)]
                     word &= word - np.uint64(1)
                     part = share[v] if v < middle else np.float32(1) - share[v]
-                    for h in range(weights.shape[2]):
-                        frequency[row_of[v], h] += part * weights[a, k, h]
+                    _add(part, weights[a, k], frequency[row_of[v]])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

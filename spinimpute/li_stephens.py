@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import masked, trailing_zeros
-from spinimpute.copying import Segments, first_from
+from spinimpute.copying import Segments
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, TypedWindow
 
@@ -173,9 +173,13 @@ def _copy_segment(
     stop: int,
     common_start: int,
     common_stop: int,
+    reached: NDArray[np.int64],
     dose: NDArray[np.float32],
 ) -> None:
-    """Add to dose (V, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry."""
+    """Add to dose (V, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry.
+
+    Segments come one after the other: reached (S,) is how far each state's list of rare variants was read.
+    """
     n_chains = posterior.shape[0]
     base, rise = np.empty(n_chains, np.float32), np.empty(n_chains, np.float32)
     for s in range(pool.shape[0]):
@@ -185,12 +189,15 @@ def _copy_segment(
             base[i] = posterior[i, left, s]
             rise[i] = posterior[i, right, s] - base[i]
         end = marks.starts[pool[s] + 1]
-        at = first_from(marks.rare, marks.starts[pool[s]], end, start)
+        at = reached[s]
+        while at < end and marks.rare[at] < start:
+            at += 1
         while at < end and marks.rare[at] < stop:
             v = marks.rare[at]
             at += 1
             for i in range(n_chains):
                 dose[v, i] += base[i] + share[v] * rise[i]
+        reached[s] = at
         if common_start == common_stop:
             continue
         for w in range(common_start >> 6, ((common_stop - 1) >> 6) + 1):
@@ -239,11 +246,12 @@ def _run(
                 for k in range(n_context):
                     posterior[t, a, k, i] = states[i, a, seat[haplotype[t, a, k]]]
             _drop_negligible(states[i], weighs)
+        reached = marks.starts[pool[:n]]
         for j in range(left.shape[0]):
             if start[j + 1] > start[j]:
                 _copy_segment(
                     marks, pool[:n], states, weighs, left[j], right[j], share,
-                    start[j], start[j + 1], common[j], common[j + 1], dose[t],
+                    start[j], start[j + 1], common[j], common[j + 1], reached, dose[t],
                 )  # fmt: skip
         for s in range(n):
             seat[pool[s]] = -1

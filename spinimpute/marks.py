@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import n_words
+from spinimpute.bits import n_words, trailing_zeros
 
 # A carrier takes four bytes in memory and a bit row N / 8: up to here the list is the shorter.
 _SPARSEST = 32
@@ -39,15 +39,17 @@ class VariantMarks:
     @staticmethod
     def of(marks: NDArray[np.bool_]) -> VariantMarks:
         """Marks that are given as (V, N)."""
-        n = marks.shape[1]
-        count = np.count_nonzero(marks, axis=1)
-        rare = _SPARSEST * count <= n
+        return VariantMarks.of_bits(np.packbits(marks, axis=1, bitorder="little"), marks.shape[1])
+
+    @staticmethod
+    def of_bits(bits: NDArray[np.uint8], haplotypes: int) -> VariantMarks:
+        """Marks that are given as (V, ceil(N / 8)), as those of common variants are kept."""
+        count = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+        rare = _SPARSEST * count <= haplotypes
         starts = np.concatenate([[0], np.where(rare, count, 0).cumsum()])
-        # Of one axis, as numpy then skips what is zero eight at a time.
-        flat = np.flatnonzero(marks[rare].reshape(-1))
-        flat -= np.repeat(np.arange(np.count_nonzero(rare)) * n, count[rare])
-        packed = np.packbits(marks[~rare], axis=1, bitorder="little")
-        return VariantMarks(n, starts, flat.astype(np.int32), packed_rows(rare), packed)
+        carriers = np.empty(starts[-1], np.int32)
+        _list_bits(bits, starts, carriers)
+        return VariantMarks(haplotypes, starts, carriers, packed_rows(rare), bits[~rare])
 
     @property
     def count(self) -> NDArray[np.int64]:
@@ -141,6 +143,21 @@ class HaplotypeMarks(NamedTuple):
         bits = np.unpackbits(self.words.view(np.uint8), axis=1, bitorder="little")
         dense[self.common] = bits[:, : len(self.common)].T
         return dense
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _list_bits(bits: NDArray[np.uint8], starts: NDArray[np.int64], carriers: NDArray[np.int32]) -> None:
+    """List the set bits of the rows (V, bytes) that have a place in carriers."""
+    for v in range(bits.shape[0]):
+        at = starts[v]
+        if at == starts[v + 1]:
+            continue
+        for byte in range(bits.shape[1]):
+            left = np.uint64(bits[v, byte])
+            while left != 0:
+                carriers[at] = 8 * byte + trailing_zeros(left)
+                at += 1
+                left &= left - np.uint64(1)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

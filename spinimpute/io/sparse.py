@@ -29,11 +29,13 @@ class SparseBlock:
     def from_block(block: RecordBlock) -> SparseBlock:
         """Sparse form of a block without missing alleles."""
         record, allele = variant_alleles(block.sites)
+        n = block.alleles.shape[1]
         several = len(record) != len(block.sites) or block.alleles.max(initial=0) > 1
-        marks = block.alleles[record] == allele[:, None] if several else block.alleles == 1
-        flip = 2 * np.count_nonzero(marks, axis=1) > marks.shape[1]
-        marks[flip] ^= True
-        return SparseBlock(block.sites, flip, VariantMarks.of(marks))
+        marks = block.alleles[record] == allele[:, None] if several else block.alleles.view(np.bool_)
+        bits = np.packbits(marks, axis=1, bitorder="little")
+        flip = 2 * np.bitwise_count(bits).sum(axis=1, dtype=np.int64) > n
+        bits[flip] ^= np.packbits(np.ones(n, np.bool_), bitorder="little")
+        return SparseBlock(block.sites, flip, VariantMarks.of_bits(bits, n))
 
     def dense(self) -> RecordBlock:
         """The block with all alleles (R, N), all of them phased."""
