@@ -6,21 +6,17 @@ Batches are the same whatever the number of threads, so the output is too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
-from spinimpute.io.rows import ImputedBlock
+from spinimpute.imputed import Doses, ImputedWindow, to_ticks
 from spinimpute.li_stephens import Chains, run_chains
-from spinimpute.panel import TypedRecords, Variants
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
-from spinimpute.sites import Sites
 from spinimpute.spin.model import Spin, entropy
 from spinimpute.tokens import describe, task_features
 from spinimpute.windows import Window
@@ -33,47 +29,6 @@ CHAIN_ANCHORS = 8
 BATCH_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 20}
 # Probability of an allele that neither context nor chains carry.
 ABSENT = 1e-4
-# Doses wait for their targets' fellows as multiples of one part in so many, in half the memory of float32.
-DOSE_TICKS = 65_535
-# Records made ready for writing at a time: their doses, text and sums take ten times as much.
-PIECE = 1024
-
-
-@dataclass(frozen=True)
-class ImputedWindow:
-    """What a window came to: rarer (T, V) uint16 is the dose of the allele that is rarer in the panel, in
-    DOSE_TICKS.
-
-    Of the window it keeps what is written.
-    """
-
-    sites: Sites
-    core: Variants
-    target: TypedRecords
-    rarer: NDArray[np.uint16]
-
-    def blocks(self, size: int = PIECE) -> Iterator[ImputedBlock]:
-        """Yield the core's records with the doses of their ALT alleles, some at a time.
-
-        Observed alleles come back as exactly 0 or 1.
-        """
-        for low in range(0, len(self.sites), size):
-            rows = slice(low, low + size)
-            first, last = np.searchsorted(self.core.record, [low, low + size])
-            record = self.core.record[first:last] - low
-            target = self.target.take(rows)
-            observed = target.dense()
-            dosages = self._alt_doses(slice(first, last), observed[record])
-            yield ImputedBlock(self.sites.take(rows), record, dosages, observed, target.typed)
-
-    def _alt_doses(self, variants: slice, observed: NDArray[np.int8]) -> NDArray[np.float32]:
-        """Return (V, T) of some variants, at which alleles are observed (V, T) or -1."""
-        alt = self.rarer[:, variants].T.astype(np.float32, order="C")
-        alt /= DOSE_TICKS
-        flipped = self.core.flip[variants]
-        alt[flipped] = 1 - alt[flipped]
-        np.copyto(alt, observed == self.core.allele[variants, None], where=observed >= 0)
-        return alt
 
 
 @dataclass(frozen=True)
@@ -86,11 +41,10 @@ class Engine:
 
     def impute(self, window: Window) -> ImputedWindow:
         """Impute every haplotype of the target at the core variants of a window."""
-        n_targets = window.flanked.target.shape[1]
-        dose = np.full((n_targets, len(window.core.record)), _ticks(ABSENT), np.uint16)
+        n_targets, n_variants = window.flanked.target.shape[1], len(window.core.cm)
         if len(window.flanked.cm) == 0:
-            dose[:] = _ticks(1 / (1 + np.exp(-window.core.log_odds)))
-            return ImputedWindow(window.sites, window.core, window.target, dose)
+            everybody = to_ticks(1 / (1 + np.exp(-window.core.log_odds)))
+            return _imputed(window, Doses.none(everybody, n_targets))
         anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
@@ -98,14 +52,15 @@ class Engine:
         n_context = min(self.network.config.context, window.flanked.panel.shape[1])
         size = max(1, BATCH_TOKENS[self.device.type] // (len(anchors) * n_context))
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
+        others = np.full(n_variants, to_ticks(ABSENT))
 
-        def work(targets: slice) -> None:
+        def work(targets: slice) -> Doses:
             queries, probability = self._batch(window, anchors, orders, segments, targets)
-            dose[targets][queries.target, queries.variant] = _ticks(probability)
+            starts = np.searchsorted(queries.target, np.arange(targets.stop - targets.start + 1))
+            return Doses(others, starts, queries.variant, to_ticks(probability))
 
         with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(work, batches))
-        return ImputedWindow(window.sites, window.core, window.target, dose)
+            return _imputed(window, Doses.concatenate(list(pool.map(work, batches))))
 
     @torch.inference_mode()
     def _batch(
@@ -155,5 +110,5 @@ def choose_anchors(window: Window, halo: int) -> Anchors:
     return Anchors(anchors.gap[kept], anchors.cm[kept], anchors.low[kept], anchors.high[kept])
 
 
-def _ticks(dose: NDArray[np.floating[Any]] | float) -> NDArray[np.uint16]:
-    return np.rint(np.multiply(dose, DOSE_TICKS)).astype(np.uint16)
+def _imputed(window: Window, doses: Doses) -> ImputedWindow:
+    return ImputedWindow(window.sites, window.core, window.target, doses)

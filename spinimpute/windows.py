@@ -19,9 +19,9 @@ from spinimpute.panel import PanelBlock, TypedRecords, Variants
 from spinimpute.retrieval import TypedWindow
 from spinimpute.sites import Sites
 
-# Variants of a core times target haplotypes: their doses are held until a window is written, in two bytes or
-# four each, of two windows at a time.
-MOST_DOSES = 1 << 25
+# Variants of a core times target haplotypes: those among their doses that are not next to nothing, a tenth or
+# so, are held in 6 bytes each until the window is written, of two windows at a time.
+MOST_DOSES = 1 << 27
 
 
 @dataclass(frozen=True)
