@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.prepared import PreparedPanel, is_prepared
-from spinimpute.io.records import MISSING, RecordBlock, refuse
+from spinimpute.io.records import MISSING, RecordBlock, block_records, refuse
 from spinimpute.io.region import Region
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import VariantFile
@@ -79,7 +79,7 @@ class TargetChromosome:
 def read_panel(
     path: Path,
     region: Region | None = None,
-    max_records: int = 1024,
+    max_records: int | None = None,
     exclude_samples: Collection[str] = (),
 ) -> Iterator[RecordBlock]:
     """Yield the blocks of a reference panel; SpinImputeError unless all is phased, complete and unique."""
@@ -88,9 +88,10 @@ def read_panel(
 
 
 def panel_blocks(
-    file: VariantReader, region: Region | None = None, max_records: int = 1024
+    file: VariantReader, region: Region | None = None, max_records: int | None = None
 ) -> Iterator[RecordBlock]:
-    """Yield the blocks of an open panel; SpinImputeError unless all is phased, complete and unique.
+    """Yield the blocks of an open panel, which are shorter if it has many samples; SpinImputeError unless all
+    is phased, complete and unique.
 
     Without a region, a panel without records is an error too.
     """
@@ -98,9 +99,9 @@ def panel_blocks(
 
 
 def _checked_blocks(
-    file: VariantReader, region: Region | None, max_records: int = 1024
+    file: VariantReader, region: Region | None, max_records: int | None = None
 ) -> Iterator[RecordBlock]:
-    for block in file.blocks(max_records, region):
+    for block in file.blocks(max_records or block_records(len(file.samples)), region):
         if not file.checked:
             _check_panel(file, block)
         yield block
