@@ -22,7 +22,7 @@ from spinimpute.pbwt import PrefixOrder, prefix_order, suffix_order
 # Runs are followed this far from the anchor, so that no window edge beyond it can change a token.
 REACH_CM = 1.5
 # Candidates on either side of the target in each order; 48 finds 97 % of the 64 best of a whole panel.
-EACH_SIDE = 48
+EACH_SIDE = 18
 # One part in this many of the context is taken for its match on the left alone, from either side of the
 # target in the prefix order, and as much for its match on the right: a long match on one side says much where
 # a recombination is near, and the score, a product of both sides, overlooks it (benchmarks/ablation).

@@ -14,11 +14,11 @@ from spinimpute.config import ImputeConfig
 from spinimpute.inference import BATCH_TOKENS, CHAIN_ANCHORS, STRIDE
 from spinimpute.io.counts import extrapolated_records, indexed_records, indexed_share
 from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.inputs import TargetChromosome, panel_blocks, read_target
 from spinimpute.io.integrity import check_output, is_binary
 from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
-from spinimpute.io.inputs import TargetChromosome, open_variants, panel_blocks, read_target
 from spinimpute.io.vcf import VariantFile
 from spinimpute.pipeline import DEFAULT_MODEL
 from spinimpute.sites import resolve_contig

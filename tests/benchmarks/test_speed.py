@@ -13,7 +13,7 @@ from benchmarks.speed.fit_estimate import Run, fit
 from benchmarks.speed.measurements import Measurement, Results, Size, table
 from spinimpute.config import ImputeConfig
 from spinimpute.estimate import COEFFICIENTS, Coefficients, predict
-from spinimpute.io.vcf import read_panel, read_target
+from spinimpute.io.inputs import read_panel, read_target
 from spinimpute.workload import Windows, Workload
 
 SIZE = Size(panel_haplotypes=4000, targets=200, records=1000, typed=30, megabases=1.0)
