@@ -49,7 +49,7 @@ class Engine:
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
         segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
-        n_context = min(self.network.config.context, window.flanked.panel.shape[1])
+        n_context = min(self.network.config.context, window.flanked.haplotypes)
         size = max(1, BATCH_TOKENS[self.device.type] // (len(anchors) * n_context))
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
         others = np.full(n_variants, to_ticks(ABSENT))

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from spinimpute.bits import masked, trailing_zeros
 from spinimpute.copying import Segments
 from spinimpute.marks import HaplotypeMarks
-from spinimpute.retrieval import Anchors, Context, TypedWindow
+from spinimpute.retrieval import Anchors, Context
+from spinimpute.typed import TypedWindow
 
 # Jumps per cM. Chains with rates per cM fit panels of all sizes better than ones with an effective population
 # size; which rate fits depends on the density of the array, so the network sees several.
@@ -58,15 +59,27 @@ def _pool(haplotype: NDArray[np.int32], seat: NDArray[np.int32], pool: NDArray[n
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _compare(
-    panel: NDArray[np.uint8], target: NDArray[np.int8], pool: NDArray[np.int32], differs: NDArray[np.uint8]
+    panel: NDArray[np.uint64],
+    target: NDArray[np.int8],
+    low: int,
+    pool: NDArray[np.int32],
+    differs: NDArray[np.uint8],
 ) -> None:
     """Fill differs (M, S): 1 where a state's allele is not the target's; a missing allele differs from none.
 
-    Once for all chains and both directions, and in the order in which their steps read it.
+    The M typed variants of target are those from number low on of the packed panel. Once for all chains and
+    both directions, and in the order in which their steps read it.
     """
-    for m in range(panel.shape[0]):
+    high = low + target.shape[0]
+    word = np.empty(pool.shape[0], np.uint64)
+    for w in range(low >> 6, ((high - 1) >> 6) + 1):
         for s in range(pool.shape[0]):
-            differs[m, s] = target[m] >= 0 and panel[m, pool[s]] != target[m]
+            word[s] = panel[pool[s], w]
+        for m in range(max(low, w << 6), min(high, (w + 1) << 6)):
+            known = np.uint64(target[m - low] >= 0)
+            allele, bit = np.uint64(target[m - low] > 0), np.uint64(m & 63)
+            for s in range(pool.shape[0]):
+                differs[m - low, s] = ((word[s] >> bit) ^ allele) & known
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
@@ -211,8 +224,9 @@ def _copy_segment(
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _run(
-    panel: NDArray[np.uint8],
+    panel: NDArray[np.uint64],
     target: NDArray[np.int8],
+    low: int,
     gap: NDArray[np.int64],
     jump: NDArray[np.float32],
     odds: NDArray[np.float32],
@@ -226,17 +240,17 @@ def _run(
     posterior: NDArray[np.float32],
     dose: NDArray[np.float32],
 ) -> None:
-    """Fill posterior (T, A, K, P) and dose (T, V, P)."""
+    """Fill posterior (T, A, K, P) and dose (T, V, P); target is typed at panel variants from low on."""
     n_target, n_anchors, n_context = haplotype.shape
     n_chains = jump.shape[0]
-    seat = np.full(panel.shape[1], -1, np.int32)
-    pool = np.empty(panel.shape[1], np.int32)
+    seat = np.full(panel.shape[0], -1, np.int32)
+    pool = np.empty(panel.shape[0], np.int32)
     for t in range(n_target):
         n = _pool(haplotype[t], seat, pool)
         states = np.empty((n_chains, n_anchors, n), np.float32)
         beyond = np.empty((n_anchors, n), np.float32)
-        differs = np.empty((panel.shape[0], n), np.uint8)
-        _compare(panel, target[:, t], pool[:n], differs)
+        differs = np.empty((target.shape[0], n), np.uint8)
+        _compare(panel, target[:, t], low, pool[:n], differs)
         weighs = np.zeros((n_anchors, n), np.uint8)
         for i in range(n_chains):
             _sweep(differs, gap, jump[i], odds[i], False, states[i])
@@ -282,7 +296,7 @@ def run_chains(
     posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
     dose = np.zeros((target.shape[1], len(segments.share), n_chains), np.float32)
     _run(
-        window.panel[low:high], target, anchors.gap - low,
+        window.panel_words, target, low, anchors.gap - low,
         jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
         context.haplotype, marks, segments.start, np.searchsorted(marks.common, segments.start),
         segments.left, segments.right, segments.share,

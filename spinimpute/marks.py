@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import n_words, trailing_zeros
+from spinimpute.bits import n_words, trailing_zeros, turn
 
 # A carrier takes four bytes in memory and a bit row N / 8: up to here the list is the shorter.
 _SPARSEST = 32
@@ -84,17 +84,26 @@ class VariantMarks:
         packed = np.packbits(bits, axis=1, bitorder="little")
         return VariantMarks(int(kept.sum()), starts, place[stays].astype(np.int32), self.row, packed)
 
+    def bits(self) -> NDArray[np.uint8]:
+        """All of it as (V, ceil(N / 8)), as common variants are kept."""
+        bits = np.zeros((len(self.row), -(-self.haplotypes // 8)), np.uint8)
+        bits[self.row >= 0] = self.packed
+        _set_bits(self.starts, self.carriers, bits)
+        return bits
+
     def dense(self) -> NDArray[np.uint8]:
         """All of it as a (V, N) matrix of 0 and 1."""
-        dense = np.zeros((len(self.row), self.haplotypes), np.uint8)
-        dense[np.repeat(np.arange(len(self.row)), np.diff(self.starts)), self.carriers] = 1
-        dense[self.row >= 0] = np.unpackbits(self.packed, axis=1, count=self.haplotypes, bitorder="little")
-        return dense
+        return np.unpackbits(self.bits(), axis=1, count=self.haplotypes, bitorder="little")
 
 
 def packed_rows(rare: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Number the variants (V,) that are not rare; -1 for the others."""
     return np.where(rare, -1, (~rare).cumsum() - 1).astype(np.int32)
+
+
+def invert(bits: NDArray[np.uint8], rows: NDArray[np.bool_], haplotypes: int) -> None:
+    """Invert some rows of bits (V, ceil(N / 8)), but for those beyond the last haplotype."""
+    bits[rows] ^= np.packbits(np.ones(haplotypes, np.bool_), bitorder="little")
 
 
 class HaplotypeMarks(NamedTuple):
@@ -126,7 +135,7 @@ class HaplotypeMarks(NamedTuple):
         done = 0
         for part, v in zip(parts, first.tolist(), strict=False):
             _list(part.starts, part.carriers, v, free, rare)
-            _turn(part.packed, done, words)
+            turn(part.packed, done, words)
             done += len(part.packed)
         return HaplotypeMarks(starts, rare, words, common)
 
@@ -161,6 +170,14 @@ def _list_bits(bits: NDArray[np.uint8], starts: NDArray[np.int64], carriers: NDA
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _set_bits(starts: NDArray[np.int64], carriers: NDArray[np.int32], bits: NDArray[np.uint8]) -> None:
+    """Set the bits (V, bytes) of the haplotypes that are listed."""
+    for v in range(bits.shape[0]):
+        for i in range(starts[v], starts[v + 1]):
+            bits[v, carriers[i] >> 3] |= np.uint8(1) << np.uint8(carriers[i] & 7)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _count(carriers: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
     """Count the marks of haplotype n in counts[n + 1]."""
     for i in range(carriers.shape[0]):
@@ -180,17 +197,3 @@ def _list(
         for i in range(starts[v], starts[v + 1]):
             rare[free[carriers[i]]] = first + v
             free[carriers[i]] += 1
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _turn(packed: NDArray[np.uint8], first: int, words: NDArray[np.uint64]) -> None:
-    """Set the bits of words (N, W) from number first on as those of packed (C, bytes), turned around."""
-    for byte in range(packed.shape[1]):
-        for c in range(packed.shape[0]):
-            bits = packed[c, byte]
-            if bits == 0:
-                continue
-            word, bit = (first + c) >> 6, np.uint64((first + c) & 63)
-            for j in range(8):
-                if bits >> np.uint8(j) & np.uint8(1):
-                    words[8 * byte + j, word] |= np.uint64(1) << bit

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.io.sparse import SparseBlock, variant_alleles
-from spinimpute.marks import VariantMarks
+from spinimpute.marks import VariantMarks, invert
 from spinimpute.sites import Sites
 
 
@@ -86,8 +86,8 @@ class Variants:
 class PanelBlock:
     """Records of a panel, with marks on who carries the rarer alleles and the target's alleles at them.
 
-    cm (R,) map position; typed_cm (M,), typed_panel (M, N) uint8 and typed_target (M, T) int8 hold the typed
-    variants that tell panel haplotypes apart.
+    cm (R,) map position; typed_cm (M,), typed_bits (M, ceil(N / 8)) and typed_target (M, T) int8 hold the
+    typed variants that tell panel haplotypes apart, in bits as `TypedWindow` has them.
     """
 
     sites: Sites
@@ -96,7 +96,7 @@ class PanelBlock:
     marks: VariantMarks
     target: TypedRecords
     typed_cm: NDArray[np.float64]
-    typed_panel: NDArray[np.uint8]
+    typed_bits: NDArray[np.uint8]
     typed_target: NDArray[np.int8]
 
 
@@ -106,6 +106,8 @@ def align_block(block: SparseBlock, cm: NDArray[np.float64], target: TypedRecord
     n, marked = block.marks.haplotypes, block.marks.count
     typed = target.typed[record] & (marked > 0)
     seen = target.observed[np.cumsum(target.typed)[record[typed]] - 1]
+    bits = block.marks.take(np.flatnonzero(typed)).bits()
+    invert(bits, block.flip[typed], n)
     log_odds = np.log((marked + 0.5) / (n - marked + 0.5)).astype(np.float32)
     return PanelBlock(
         sites=block.sites,
@@ -114,6 +116,6 @@ def align_block(block: SparseBlock, cm: NDArray[np.float64], target: TypedRecord
         marks=block.marks,
         target=target,
         typed_cm=cm[record[typed]],
-        typed_panel=block.marks.take(np.flatnonzero(typed)).dense() ^ block.flip[typed, None],
+        typed_bits=bits,
         typed_target=np.where(seen < 0, np.int8(-1), seen == allele[typed][:, None]).astype(np.int8),
     )

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.panel import PanelBlock, TypedRecords, Variants
-from spinimpute.retrieval import TypedWindow
 from spinimpute.sites import Sites
+from spinimpute.typed import TypedWindow
 
 # Variants of a core times target haplotypes: those among their doses that are not next to nothing, a tenth or
 # so, are held in 6 bytes each until the window is written, of two windows at a time.
@@ -120,7 +120,8 @@ class _Cutter:
             marks=_join_marks([self._held[i] for i, _ in core], [part for _, part in core]),
             flanked=TypedWindow(
                 typed_cm[low:high],
-                np.concatenate([self._held[i].typed_panel[part] for i, part in typed]),
+                self._held[0].marks.haplotypes,
+                np.concatenate([self._held[i].typed_bits[part] for i, part in typed]),
                 np.concatenate([self._held[i].typed_target[part] for i, part in typed]),
             ),
             first_typed=self._passed + low,

@@ -12,8 +12,9 @@ from test_retrieval import make_window
 from spinimpute.copying import Segments, cut_segments
 from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, NEGLIGIBLE, jump_probability, run_chains
 from spinimpute.marks import HaplotypeMarks
-from spinimpute.retrieval import Anchors, TypedWindow, order_panel, place_anchors, retrieve
+from spinimpute.retrieval import Anchors, order_panel, place_anchors, retrieve
 from spinimpute.tokens import task_features
+from spinimpute.typed import TypedWindow
 
 N_UNTYPED = 64
 
@@ -26,7 +27,7 @@ def _untyped_core(
     """
     rng = np.random.default_rng(seed)
     marks = HaplotypeMarks.of(
-        rng.random((N_UNTYPED, window.panel.shape[1])) < rng.choice([0.02, 0.3], (N_UNTYPED, 1))
+        rng.random((N_UNTYPED, window.haplotypes)) < rng.choice([0.02, 0.3], (N_UNTYPED, 1))
     )
     cm = np.sort(rng.uniform(window.cm[0] - 0.05, window.cm[-1] + 0.05, N_UNTYPED))
     log_odds = np.zeros(N_UNTYPED, np.float32)
@@ -99,7 +100,7 @@ def test_the_posterior_prefers_whoever_matches_on() -> None:
     panel = np.ones((40, 4000), np.uint8)
     panel[:30, 0] = 0
     panel[:, 1] = 0
-    window = TypedWindow(np.linspace(0, 0.4, 40), panel, np.zeros((40, 1), np.int8))
+    window = TypedWindow.of(np.linspace(0, 0.4, 40), panel, np.zeros((40, 1), np.int8))
     anchors = place_anchors(window.cm, np.array([0, 20, 40]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 1), 3)
     marks, _, segments = _untyped_core(window, anchors, 1)

@@ -80,7 +80,8 @@ def test_aligned_block_holds_the_alleles() -> None:
     odds = (marks.sum(axis=1) + 0.5) / (N_PANEL - marks.sum(axis=1) + 0.5)
     np.testing.assert_allclose(block.variants.log_odds, np.log(odds), rtol=1e-6)
     seen = block.variants.record % 2 == 0
-    np.testing.assert_array_equal(block.typed_panel, carries[seen])
+    typed_panel = np.unpackbits(block.typed_bits, axis=1, count=N_PANEL, bitorder="little")
+    np.testing.assert_array_equal(typed_panel, carries[seen])
     np.testing.assert_array_equal(block.typed_target, carries[seen][:, :2])
 
 

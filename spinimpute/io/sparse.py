@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.io.records import RecordBlock
-from spinimpute.marks import VariantMarks
+from spinimpute.marks import VariantMarks, invert
 from spinimpute.sites import Sites
 
 
@@ -30,11 +30,11 @@ class SparseBlock:
         """Sparse form of a block without missing alleles."""
         record, allele = variant_alleles(block.sites)
         n = block.alleles.shape[1]
-        several = len(record) != len(block.sites) or block.alleles.max(initial=0) > 1
-        marks = block.alleles[record] == allele[:, None] if several else block.alleles.view(np.bool_)
+        one_each = np.array_equal(record, np.arange(len(block.sites)))
+        marks = block.alleles.view(np.bool_) if one_each else block.alleles[record] == allele[:, None]
         bits = np.packbits(marks, axis=1, bitorder="little")
         flip = 2 * np.bitwise_count(bits).sum(axis=1, dtype=np.int64) > n
-        bits[flip] ^= np.packbits(np.ones(n, np.bool_), bitorder="little")
+        invert(bits, flip, n)
         return SparseBlock(block.sites, flip, VariantMarks.of_bits(bits, n))
 
     def dense(self) -> RecordBlock:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from spinimpute.copying import cut_segments
 from spinimpute.li_stephens import run_chains
 from spinimpute.marks import HaplotypeMarks
-from spinimpute.retrieval import Anchors, Context, TypedWindow, order_panel, place_anchors, retrieve
+from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
 from spinimpute.tokens import Tokens, describe, task_features
 from spinimpute.training.sources import Source
+from spinimpute.typed import TypedWindow
 
 MIN_PANEL_PEOPLE = 40
 # Pseudo-targets, fewer in a panel of less than three times as many people.
@@ -168,7 +169,7 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     some = rng.permutation(split.truth.shape[1])[: max(4, MAX_TARGET_ANCHORS // len(gaps))]
     truth = np.ascontiguousarray(split.truth[:, some])
     observed = observe(rng, truth[typed])
-    window = TypedWindow(split.cm[typed], np.ascontiguousarray(split.panel[typed]), observed)
+    window = TypedWindow.of(split.cm[typed], split.panel[typed], observed)
     anchors = place_anchors(window.cm, gaps)
     everybody = slice(0, truth.shape[1])
     context = retrieve(window, anchors, order_panel(window, anchors), everybody, context_size)
