@@ -17,7 +17,7 @@ from spinimpute.sites import Sites
 class SparseBlock:
     """Consecutive complete, phased records of one chromosome as V variants (ALT alleles) on N haplotypes.
 
-    A mark stands for what is rarer in the whole panel: a marked haplotype carries the ALT, or lacks it where
+    A mark stands for what is rarer: a marked haplotype carries the ALT, or lacks it where
     flip (V,) is set.
     """
 
@@ -65,8 +65,13 @@ class SparseBlock:
         return SparseBlock(self.sites.take(kept), self.flip[variants], self.marks.take(variants))
 
     def keep(self, kept: NDArray[np.bool_]) -> SparseBlock:
-        """The block on the haplotypes marked in kept (N,)."""
-        return SparseBlock(self.sites, self.flip, self.marks.keep(kept))
+        """The block on the haplotypes that are set in kept (N,), as if there had never been others."""
+        marks = self.marks.keep(kept)
+        n, count = marks.haplotypes, marks.count
+        flip = 2 * np.where(self.flip, n - count, count) > n
+        bits = marks.bits()
+        invert(bits, flip != self.flip, n)
+        return SparseBlock(self.sites, flip, VariantMarks.of_bits(bits, n))
 
 
 def variant_alleles(sites: Sites) -> tuple[NDArray[np.int32], NDArray[np.int8]]:

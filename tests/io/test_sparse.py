@@ -58,8 +58,18 @@ def test_some_records_of_some_haplotypes(block: RecordBlock, data: st.DataObject
     expected = rows(block, begin, end)
     expected = RecordBlock(expected.sites, expected.alleles[:, kept], expected.phased[:, people])
     sparse = SparseBlock.from_block(block)
-    assert_same(sparse.records(begin, end).keep(kept).dense(), expected)
-    assert_same(sparse.keep(kept).records(begin, end).dense(), expected)
+    afresh = SparseBlock.from_block(expected)
+    inside = np.zeros(len(block.sites), np.bool_)
+    inside[begin:end] = True
+    for found in (
+        sparse.records(begin, end).keep(kept),
+        sparse.keep(kept).records(begin, end),
+        sparse.choose(inside).keep(kept),
+    ):
+        assert_same(found.dense(), expected)
+        np.testing.assert_array_equal(found.flip, afresh.flip)
+        np.testing.assert_array_equal(found.marks.row, afresh.marks.row)
+        np.testing.assert_array_equal(found.marks.dense(), afresh.marks.dense())
 
 
 def test_haplotypes_that_carry_nothing_take_no_memory() -> None:
