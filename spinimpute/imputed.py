@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,22 +34,6 @@ class Doses:
     variant: NDArray[np.int32]
     ticks: NDArray[np.uint16]
 
-    @staticmethod
-    def none(others: NDArray[np.uint16], n_targets: int) -> Doses:
-        """The same doses for all targets."""
-        return Doses(others, np.zeros(n_targets + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.uint16))
-
-    @staticmethod
-    def concatenate(parts: Sequence[Doses]) -> Doses:
-        """Join the doses of consecutive targets."""
-        count = np.concatenate([np.diff(part.starts) for part in parts])
-        return Doses(
-            parts[0].others,
-            np.concatenate([[0], count.cumsum()]),
-            np.concatenate([part.variant for part in parts]),
-            np.concatenate([part.ticks for part in parts]),
-        )
-
     def dense(self, first: int, last: int) -> NDArray[np.float32]:
         """Return the doses (V, T) at the variants from first to last, from 0 to 1."""
         n_targets = len(self.starts) - 1
@@ -57,6 +41,35 @@ class Doses:
         dense = np.repeat(others[:, None], n_targets, axis=1)
         _spread(self.starts, self.variant, self.ticks, first, last, dense)
         return dense
+
+
+class DoseList:
+    """Collects the doses of one target after another in two arrays that grow.
+
+    An array for each target, made while others come and go, would leave memory in pieces.
+    """
+
+    def __init__(self) -> None:
+        self._starts = [0]
+        self._variant = np.empty(0, np.int32)
+        self._ticks = np.empty(0, np.uint16)
+
+    def add(self, counts: NDArray[np.int64], variant: NDArray[np.int32], ticks: NDArray[np.uint16]) -> None:
+        """Append targets with counts (T,) of doses each, and their doses (Q,)."""
+        low = self._starts[-1]
+        high = low + len(variant)
+        if high > len(self._variant):
+            # Large arrays grow where they are, or are mapped elsewhere without being copied.
+            size = high + high // 4
+            self._variant.resize(size, refcheck=False)
+            self._ticks.resize(size, refcheck=False)
+        self._variant[low:high] = variant
+        self._ticks[low:high] = ticks
+        self._starts += (low + counts.cumsum()).tolist()
+
+    def doses(self, others: NDArray[np.uint16]) -> Doses:
+        """All that was added, with the doses (V,) at all other variants."""
+        return Doses(others, np.array(self._starts), self._variant, self._ticks)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
-from spinimpute.imputed import Doses, ImputedWindow, to_ticks
+from spinimpute.imputed import DoseList, ImputedWindow, to_ticks
 from spinimpute.li_stephens import Chains, run_chains
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.spin.model import Spin, entropy
@@ -41,10 +41,12 @@ class Engine:
 
     def impute(self, window: Window) -> ImputedWindow:
         """Impute every haplotype of the target at the core variants of a window."""
-        n_targets, n_variants = window.flanked.target.shape[1], len(window.core.cm)
+        n_targets = window.flanked.target.shape[1]
+        doses = DoseList()
         if len(window.flanked.cm) == 0:
             everybody = to_ticks(1 / (1 + np.exp(-window.core.log_odds)))
-            return _imputed(window, Doses.none(everybody, n_targets))
+            doses.add(np.zeros(n_targets, np.int64), np.empty(0, np.int32), np.empty(0, np.uint16))
+            return ImputedWindow(window.sites, window.core, window.target, doses.doses(everybody))
         anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
@@ -52,15 +54,16 @@ class Engine:
         n_context = min(self.network.config.context, window.flanked.haplotypes)
         size = max(1, BATCH_TOKENS[self.device.type] // (len(anchors) * n_context))
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
-        others = np.full(n_variants, to_ticks(ABSENT))
 
-        def work(targets: slice) -> Doses:
-            queries, probability = self._batch(window, anchors, orders, segments, targets)
-            starts = np.searchsorted(queries.target, np.arange(targets.stop - targets.start + 1))
-            return Doses(others, starts, queries.variant, to_ticks(probability))
+        def work(targets: slice) -> tuple[Queries, NDArray[np.float32]]:
+            return self._batch(window, anchors, orders, segments, targets)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            return _imputed(window, Doses.concatenate(list(pool.map(work, batches))))
+            for targets, (queries, probability) in zip(batches, pool.map(work, batches), strict=True):
+                counts = np.bincount(queries.target, minlength=targets.stop - targets.start)
+                doses.add(counts, queries.variant, to_ticks(probability))
+        absent = np.full(len(window.core.cm), to_ticks(ABSENT))
+        return ImputedWindow(window.sites, window.core, window.target, doses.doses(absent))
 
     @torch.inference_mode()
     def _batch(
@@ -108,7 +111,3 @@ def choose_anchors(window: Window, halo: int) -> Anchors:
     last = np.searchsorted(anchors.cm, window.core.cm[-1], side="left")
     kept = slice(max(int(first) - halo, 0), int(last) + halo + 1)
     return Anchors(anchors.gap[kept], anchors.cm[kept], anchors.low[kept], anchors.high[kept])
-
-
-def _imputed(window: Window, doses: Doses) -> ImputedWindow:
-    return ImputedWindow(window.sites, window.core, window.target, doses)
