@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import masked, n_words, popcount, trailing_zeros
-from spinimpute.marks import HaplotypeMarks
+from spinimpute.marks import HaplotypeMarks, skip_before
 
 # Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
 FLOOR_CM = 1e-3
@@ -97,9 +97,7 @@ def _mark_carried(
         low, high = start[a], start[a + 2]
         for k in range(context.shape[1]):
             n = context[a, k]
-            i = reached[n]
-            while i < marks.starts[n + 1] and marks.rare[i] < low:
-                i += 1
+            i = skip_before(marks.rare, reached[n], marks.starts[n + 1], low)
             reached[n] = i
             while i < marks.starts[n + 1] and marks.rare[i] < high:
                 _mark(marks.rare[i], carried)
@@ -173,9 +171,7 @@ def _accumulate(
         first, last = common[a], common[a + 2]
         for k in range(context.shape[1]):
             n = context[a, k]
-            i = reached[n]
-            while i < marks.starts[n + 1] and marks.rare[i] < low:
-                i += 1
+            i = skip_before(marks.rare, reached[n], marks.starts[n + 1], low)
             reached[n] = i
             while i < marks.starts[n + 1] and marks.rare[i] < high:
                 v = marks.rare[i]

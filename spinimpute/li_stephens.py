@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from spinimpute.bits import masked, trailing_zeros
 from spinimpute.copying import Segments
-from spinimpute.marks import HaplotypeMarks
+from spinimpute.marks import HaplotypeMarks, skip_before
+from spinimpute.mismatches import list_mismatches
 from spinimpute.retrieval import Anchors, Context
 from spinimpute.typed import TypedWindow
 
@@ -55,31 +56,6 @@ def _pool(haplotype: NDArray[np.int32], seat: NDArray[np.int32], pool: NDArray[n
                 pool[n] = haplotype[a, k]
                 n += 1
     return n
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _compare(
-    panel: NDArray[np.uint64],
-    target: NDArray[np.int8],
-    low: int,
-    pool: NDArray[np.int32],
-    differs: NDArray[np.uint8],
-) -> None:
-    """Fill differs (M, S): 1 where a state's allele is not the target's; a missing allele differs from none.
-
-    The M typed variants of target are those from number low on of the packed panel. Once for all chains and
-    both directions, and in the order in which their steps read it.
-    """
-    high = low + target.shape[0]
-    word = np.empty(pool.shape[0], np.uint64)
-    for w in range(low >> 6, ((high - 1) >> 6) + 1):
-        for s in range(pool.shape[0]):
-            word[s] = panel[pool[s], w]
-        for m in range(max(low, w << 6), min(high, (w + 1) << 6)):
-            known = np.uint64(target[m - low] >= 0)
-            allele, bit = np.uint64(target[m - low] > 0), np.uint64(m & 63)
-            for s in range(pool.shape[0]):
-                differs[m - low, s] = ((word[s] >> bit) ^ allele) & known
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
@@ -174,6 +150,14 @@ def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add(
+    base: NDArray[np.float32], rise: NDArray[np.float32], share: np.float32, dose: NDArray[np.float32]
+) -> None:
+    for i in range(base.shape[0]):
+        dose[i] += base[i] + share * rise[i]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy_segment(
     marks: HaplotypeMarks,
     pool: NDArray[np.int32],
@@ -182,14 +166,13 @@ def _copy_segment(
     left: int,
     right: int,
     share: NDArray[np.float32],
-    start: int,
-    stop: int,
-    common_start: int,
-    common_stop: int,
+    bounds: NDArray[np.int64],
+    common: NDArray[np.int64],
     reached: NDArray[np.int64],
     dose: NDArray[np.float32],
 ) -> None:
-    """Add to dose (V, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry.
+    """Add to dose (V, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry in a
+    segment, whose bounds (2,) are given among all and among common variants.
 
     Segments come one after the other: reached (S,) is how far each state's list of rare variants was read.
     """
@@ -202,24 +185,19 @@ def _copy_segment(
             base[i] = posterior[i, left, s]
             rise[i] = posterior[i, right, s] - base[i]
         end = marks.starts[pool[s] + 1]
-        at = reached[s]
-        while at < end and marks.rare[at] < start:
+        at = skip_before(marks.rare, reached[s], end, bounds[0])
+        while at < end and marks.rare[at] < bounds[1]:
+            _add(base, rise, share[marks.rare[at]], dose[marks.rare[at]])
             at += 1
-        while at < end and marks.rare[at] < stop:
-            v = marks.rare[at]
-            at += 1
-            for i in range(n_chains):
-                dose[v, i] += base[i] + share[v] * rise[i]
         reached[s] = at
-        if common_start == common_stop:
+        if common[0] == common[1]:
             continue
-        for w in range(common_start >> 6, ((common_stop - 1) >> 6) + 1):
-            word = masked(marks.words[pool[s], w], w, common_start, common_stop)
+        for w in range(common[0] >> 6, ((common[1] - 1) >> 6) + 1):
+            word = masked(marks.words[pool[s], w], w, common[0], common[1])
             while word != 0:
                 v = marks.common[(w << 6) + trailing_zeros(word)]
                 word &= word - np.uint64(1)
-                for i in range(n_chains):
-                    dose[v, i] += base[i] + share[v] * rise[i]
+                _add(base, rise, share[v], dose[v])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -250,7 +228,7 @@ def _run(
         states = np.empty((n_chains, n_anchors, n), np.float32)
         beyond = np.empty((n_anchors, n), np.float32)
         differs = np.empty((target.shape[0], n), np.uint8)
-        _compare(panel, target[:, t], low, pool[:n], differs)
+        list_mismatches(panel, target[:, t], low, pool[:n], differs)
         weighs = np.zeros((n_anchors, n), np.uint8)
         for i in range(n_chains):
             _sweep(differs, gap, jump[i], odds[i], False, states[i])
@@ -265,7 +243,7 @@ def _run(
             if start[j + 1] > start[j]:
                 _copy_segment(
                     marks, pool[:n], states, weighs, left[j], right[j], share,
-                    start[j], start[j + 1], common[j], common[j + 1], reached, dose[t],
+                    start[j : j + 2], common[j : j + 2], reached, dose[t],
                 )  # fmt: skip
         for s in range(n):
             seat[pool[s]] = -1

@@ -197,3 +197,11 @@ def _list(
         for i in range(starts[v], starts[v + 1]):
             rare[free[carriers[i]]] = first + v
             free[carriers[i]] += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def skip_before(rare: NDArray[np.int32], at: int, end: int, variant: int) -> int:
+    """Go on in rare, ascending, from place `at` to a variant that is not before the given one, or to end."""
+    while at < end and rare[at] < variant:
+        at += 1
+    return at

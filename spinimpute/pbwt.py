@@ -32,6 +32,25 @@ def _allele(bits: NDArray[np.uint8], n: int) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _partition(
+    row: NDArray[np.uint8],
+    current: NDArray[np.int32],
+    following: NDArray[np.int32],
+    zeros_before: NDArray[np.int32],
+) -> int:
+    """Fill following (N,) with those of current that carry 0, then the others; return how many carry 0."""
+    n_panel, n_zero = current.shape[0], 0
+    for n in range(n_panel):
+        zeros_before[n] = n_zero
+        n_zero += 1 - _allele(row, current[n])
+    zeros_before[n_panel] = n_zero
+    for n in range(n_panel):
+        zero = zeros_before[n + 1] - zeros_before[n]
+        following[zeros_before[n] if zero else n_zero + n - zeros_before[n]] = current[n]
+    return n_zero
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _sweep(
     panel: NDArray[np.uint8],
     target: NDArray[np.int8],
@@ -65,14 +84,7 @@ def _sweep(
             break
         m = n_typed - 1 - step if backward else step
         row = panel[m]
-        n_zero = 0
-        for n in range(n_panel):
-            zeros_before[n] = n_zero
-            n_zero += 1 - _allele(row, current[n])
-        zeros_before[n_panel] = n_zero
-        for n in range(n_panel):
-            zero = zeros_before[n + 1] - zeros_before[n]
-            following[zeros_before[n] if zero else n_zero + n - zeros_before[n]] = current[n]
+        n_zero = _partition(row, current, following, zeros_before)
         for t in range(n_target):
             allele = target[m, t]
             if allele < 0:
