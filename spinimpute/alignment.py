@@ -13,15 +13,15 @@ import numpy as np
 from spinimpute.agreement import check_alleles, check_shared_sites, shared_chromosomes
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
-from spinimpute.io.records import RecordBlock
-from spinimpute.panel import PanelBlock, TypedRecords, pack_block
+from spinimpute.io.sparse import SparseBlock
+from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.sites import FateTable, SiteMatcher, resolve_contig
 
 logger = logging.getLogger(__name__)
 
 
 class Alignment:
-    """Packs panel blocks with the target's alleles in the panel's coding, and keeps the fate of target
+    """Aligns panel blocks with the target's alleles in the panel's coding, and keeps the fate of target
     records.
 
     excluded holds identifiers or CHROM:POS of records to leave out of both files.
@@ -38,7 +38,7 @@ class Alignment:
         }
         self._seen: list[str] = []
 
-    def blocks(self, panel: Iterable[RecordBlock]) -> Iterator[PanelBlock]:
+    def blocks(self, panel: Iterable[SparseBlock]) -> Iterator[PanelBlock]:
         """Yield the blocks on chromosomes that the target has."""
         for block in panel:
             chrom = block.sites.chrom
@@ -63,17 +63,17 @@ class Alignment:
         check_alleles(tables, target_path)
         return tables
 
-    def _align(self, block: RecordBlock, name: str) -> PanelBlock:
+    def _align(self, block: SparseBlock, name: str) -> PanelBlock:
         alleles = self._target[name].alleles
         match = self._matchers[name].match(block.sites)
         typed = np.zeros(len(block.sites), bool)
         typed[match.panel_record] = True
         observed = match.translate(alleles)
         cm = self._map.cm(block.sites.chrom, block.sites.pos)
-        return pack_block(block, cm, TypedRecords(typed, observed))
+        return align_block(block, cm, TypedRecords(typed, observed))
 
-    def _without_excluded(self, block: RecordBlock) -> RecordBlock:
+    def _without_excluded(self, block: SparseBlock) -> SparseBlock:
         if not self._excluded:
             return block
         kept = ~block.sites.named(self._excluded)
-        return RecordBlock(block.sites.take(kept), block.alleles[kept], block.phased[kept])
+        return block.choose(kept)

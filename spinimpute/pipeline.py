@@ -1,6 +1,6 @@
 """The whole imputation: panel blocks are aligned with the target, cut into windows, imputed and written.
 
-One window is read and packed in the background, the next imputed, while a third is written.
+One window is read in the background, the next imputed, while a third is written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spinimpute.config import ImputeConfig
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
 from spinimpute.io.genetic_map import GeneticMap
-from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, panel_blocks, read_target
+from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, read_target, sparse_blocks
 from spinimpute.io.integrity import check_output
 from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
@@ -78,7 +78,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     with _open_panel(config, samples, excluded) as panel:
         meta = [] if config.no_version else _provenance(config, model, panel.digest())
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta) as writer:
-            blocks = alignment.blocks(panel_blocks(panel, region))
+            blocks = alignment.blocks(sparse_blocks(panel, region))
             windows = _ahead(cut_windows(blocks, config.window, config.overlap))
             for imputed in _ahead(engine.impute(window) for window in windows):
                 for block in imputed.blocks():

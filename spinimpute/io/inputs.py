@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.prepared import PreparedPanel, is_prepared
-from spinimpute.io.records import MISSING, RecordBlock, refuse
+from spinimpute.io.records import MISSING, RecordBlock, block_records, refuse
 from spinimpute.io.region import Region
+from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import VariantFile
 from spinimpute.sites import Sites
+
+T = TypeVar("T")
 
 
 class VariantReader(Protocol):
@@ -89,7 +92,7 @@ class TargetChromosome:
 def read_panel(
     path: Path,
     region: Region | None = None,
-    max_records: int = 1024,
+    max_records: int | None = None,
     exclude_samples: Collection[str] = (),
 ) -> Iterator[RecordBlock]:
     """Yield the blocks of a reference panel; SpinImputeError unless all is phased, complete and unique."""
@@ -98,20 +101,44 @@ def read_panel(
 
 
 def panel_blocks(
-    file: VariantReader, region: Region | None = None, max_records: int = 1024
+    file: VariantReader, region: Region | None = None, max_records: int | None = None
 ) -> Iterator[RecordBlock]:
-    """Yield the blocks of an open panel; SpinImputeError unless all is phased, complete and unique.
+    """Yield the blocks of an open panel, which are shorter if it has many samples; SpinImputeError unless all
+    is phased, complete and unique.
 
     Without a region, a panel without records is an error too.
     """
-    empty = True
-    for block in file.blocks(max_records, region):
+    yield from _some(file, _checked_blocks(file, region, max_records), region)
+
+
+def _checked_blocks(
+    file: VariantReader, region: Region | None, max_records: int | None = None
+) -> Iterator[RecordBlock]:
+    for block in file.blocks(max_records or block_records(len(file.samples)), region):
         if not file.checked:
             _check_panel(file, block)
+        yield block
+
+
+def _some(file: VariantReader, blocks: Iterable[T], region: Region | None) -> Iterator[T]:
+    """Yield the blocks, of which a file must have some."""
+    empty = True
+    for block in blocks:
         yield block
         empty = False
     if empty and region is None:
         raise SpinImputeError("the file has no records", where=file.where)
+
+
+def sparse_blocks(file: VariantReader, region: Region | None = None) -> Iterator[SparseBlock]:
+    """Yield the blocks of an open panel in their sparse form, which a prepared panel has already;
+    SpinImputeError as `panel_blocks`.
+    """
+    if isinstance(file, PreparedPanel):
+        blocks = file.sparse_blocks(region)
+    else:
+        blocks = map(SparseBlock.from_block, _checked_blocks(file, region))
+    yield from _some(file, blocks, region)
 
 
 def read_target(
