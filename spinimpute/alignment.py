@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,10 @@ from spinimpute.agreement import check_alleles, check_shared_sites, shared_chrom
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.records import RecordBlock
+from spinimpute.io.rows import ImputedBlock, TargetOnlyBlock
+from spinimpute.orientation import FrequencyJudge
 from spinimpute.panel import PanelBlock, TypedRecords, pack_block
-from spinimpute.sites import FateTable, SiteMatcher, resolve_contig
+from spinimpute.sites import Fate, FateTable, SiteMatcher, resolve_contig
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +28,22 @@ class Alignment:
     """Packs panel blocks with the target's alleles in the panel's coding, and keeps the fate of target
     records.
 
-    excluded holds identifiers or CHROM:POS of records to leave out of both files.
+    excluded holds identifiers or CHROM:POS of records to leave out of both files; fix the fates to mend.
     """
 
     def __init__(
-        self, target: Mapping[str, TargetChromosome], genetic_map: GeneticMap, excluded: Collection[str] = ()
+        self,
+        target: Mapping[str, TargetChromosome],
+        genetic_map: GeneticMap,
+        excluded: Collection[str] = (),
+        fix: Collection[Fate] = (),
     ) -> None:
         self._target = target
         self._map = genetic_map
         self._excluded = excluded
         self._matchers = {
-            chrom: SiteMatcher(found.sites, found.sites.named(excluded)) for chrom, found in target.items()
+            chrom: SiteMatcher(found.sites, found.sites.named(excluded), fix)
+            for chrom, found in target.items()
         }
         self._seen: list[str] = []
 
@@ -49,6 +58,19 @@ class Alignment:
                     logger.warning("chromosome %s is only in the panel and is left out", chrom)
             if name is not None:
                 yield self._align(self._without_excluded(block), name)
+
+    def with_target_only(self, imputed: Iterable[ImputedBlock]) -> Iterator[ImputedBlock]:
+        """Give each block the target-only records up to its end, and a chromosome's last block the rest."""
+        for block, following in pairwise(chain(imputed, [None])):
+            assert block is not None
+            chrom = block.sites.chrom
+            goes_on = following is not None and following.sites.chrom == chrom
+            name = resolve_contig(chrom, self._target)
+            assert name is not None
+            rows = self._matchers[name].target_only(int(block.sites.pos[-1]) if goes_on else None)
+            found = self._target[name]
+            kept = TargetOnlyBlock(found.sites.take(rows), found.alleles[rows])
+            yield replace(block, target_only=kept) if len(rows) else block
 
     def finish(self, panel_path: Path, target_path: Path) -> list[FateTable]:
         """Return the fates by chromosome; SpinImputeError if the files share no chromosome or site, or
@@ -65,7 +87,7 @@ class Alignment:
 
     def _align(self, block: RecordBlock, name: str) -> PanelBlock:
         alleles = self._target[name].alleles
-        match = self._matchers[name].match(block.sites)
+        match = self._matchers[name].match(block.sites, FrequencyJudge(block.alleles, alleles))
         typed = np.zeros(len(block.sites), bool)
         typed[match.panel_record] = True
         observed = match.translate(alleles)
