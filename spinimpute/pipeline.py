@@ -161,8 +161,8 @@ class _Tally:
         """Warn of output that says less than it seems to."""
         if self._untyped:
             logger.warning(
-                "%d window(s) without a typed record that varies in the panel: dosages there are the panel's allele "
-                "frequencies, DR2 is 0; the first is %s",
+                "%d window(s) without a typed record that varies in the panel: dosages there are the panel's "
+                "allele frequencies, DR2 is 0; the first is %s",
                 len(self._untyped), self._untyped[0],
             )  # fmt: skip
         if self._samples == 1:

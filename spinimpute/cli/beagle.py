@@ -12,7 +12,6 @@ import typer
 from typer.core import TyperCommand
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.region import Region
 
 NOTES = "spinimpute.beagle"  # of Context.meta: the parameters without a meaning here
 
@@ -49,6 +48,8 @@ def _number(text: str, above: float) -> bool:
 
 
 def _region(text: str) -> bool:
+    from spinimpute.io.region import Region
+
     try:
         return bool(Region.parse(text))
     except SpinImputeError:
