@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -87,7 +88,8 @@ class Alignment:
 
     def _align(self, block: RecordBlock, name: str) -> PanelBlock:
         alleles = self._target[name].alleles
-        match = self._matchers[name].match(block.sites, FrequencyJudge(block.alleles, alleles))
+        judge = FrequencyJudge(partial(_alt_share, block), block.alleles.shape[1], alleles)
+        match = self._matchers[name].match(block.sites, judge)
         typed = np.zeros(len(block.sites), bool)
         typed[match.panel_record] = True
         observed = match.translate(alleles)
@@ -99,3 +101,8 @@ class Alignment:
             return block
         kept = ~block.sites.named(self._excluded)
         return RecordBlock(block.sites.take(kept), block.alleles[kept], block.phased[kept])
+
+
+def _alt_share(block: RecordBlock, row: int) -> float:
+    """The share of haplotypes that carry the ALT of a biallelic record."""
+    return float(block.alleles[row].mean())

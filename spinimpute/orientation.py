@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,26 +18,30 @@ _DEVIATIONS = 4.0
 
 @dataclass(frozen=True)
 class FrequencyJudge:
-    """Compares the ALT frequencies of biallelic records: panel alleles (R, N), target alleles (R', T), -1
-    missing.
+    """Compares the ALT frequencies of biallelic records: panel gives that of a record among panel_haplotypes,
+    target (R, T) the target's alleles, -1 missing.
     """
 
-    panel: NDArray[np.int8]
+    panel: Callable[[int], float]
+    panel_haplotypes: int
     target: NDArray[np.int8]
 
     def __call__(self, panel_row: int, target_row: int) -> Fate | None:
         """Return SWAPPED, STRAND_FLIPPED, or None if the frequencies do not tell."""
-        panel = _excess(self.panel[panel_row])
-        target = _excess(self.target[target_row])
-        if panel == 0 or target == 0:
+        alleles = self.target[target_row]
+        seen = alleles[alleles >= 0]
+        if not len(seen):
             return None
-        return Fate.STRAND_FLIPPED if panel * target > 0 else Fate.SWAPPED
+        panel = _side(self.panel(panel_row), self.panel_haplotypes)
+        target = _side(float(seen.mean()), len(seen))
+        if not panel or not target:
+            return None
+        return Fate.STRAND_FLIPPED if panel == target else Fate.SWAPPED
 
 
-def _excess(alleles: NDArray[np.int8]) -> float:
-    """The frequency of ALT above a half, 0 if that says nothing."""
-    seen = alleles[alleles >= 0]
-    if not len(seen):
-        return 0.0
-    excess = float(seen.mean()) - 0.5
-    return excess if abs(excess) >= max(_MARGIN, _DEVIATIONS * 0.5 / len(seen) ** 0.5) else 0.0
+def _side(frequency: float, haplotypes: int) -> int:
+    """1 if ALT is the commoner allele, -1 if the rarer one, 0 if its frequency leaves that open."""
+    excess = frequency - 0.5
+    if abs(excess) < max(_MARGIN, _DEVIATIONS * 0.5 / haplotypes**0.5):
+        return 0
+    return 1 if excess > 0 else -1

@@ -94,7 +94,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         keep = config.keep_target_only
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta, keep) as writer:
             blocks = alignment.blocks(panel_blocks(panel, region))
-            windows = _ahead(cut_windows(blocks, config.window, config.overlap))
+            windows = _ahead(tally.windows(cut_windows(blocks, config.window, config.overlap)))
             imputed = tally.blocks(_ahead(engine.impute(window) for window in windows))
             for block in alignment.with_target_only(imputed) if keep else imputed:
                 writer.write(block)
@@ -149,13 +149,28 @@ class _Tally:
         self._dr2 = 0.0
         self._untyped: list[str] = []
 
+    def windows(self, windows: Iterable[Window]) -> Iterator[Window]:
+        """Yield windows; note those that hold nothing to impute from."""
+        for window in windows:
+            if not len(window.flanked.cm):
+                sites = window.sites
+                self._untyped.append(f"{sites.chrom}:{sites.pos[0]}-{sites.pos[-1]}")
+            yield window
+
     def blocks(self, windows: Iterable[ImputedWindow]) -> Iterator[ImputedBlock]:
         """Yield the windows' blocks; count each, and tell the listener of a window when it is done."""
         for imputed in windows:
+            before = self._records, self._typed
+            first = 0
             for block in imputed.blocks():
                 self._add(block)
+                first = first or int(block.sites.pos[0])
                 yield block
-            self._finish(imputed.window)
+            chrom, last = block.sites.chrom, int(block.sites.pos[-1])
+            counts = self._records - before[0], self._typed - before[1]
+            if self._listener:
+                share = min(1.0, self._typed / self._target_records)
+                self._listener.window(share, WindowDone(chrom, first, last, *counts))
 
     def warn(self) -> None:
         """Warn of output that says less than it seems to."""
@@ -174,14 +189,6 @@ class _Tally:
         self._typed += int(block.typed.sum())
         self._imputed_variants += int(imputed.sum())
         self._dr2 += float(block.sums.dr2[imputed].sum())
-
-    def _finish(self, window: Window) -> None:
-        sites, typed = window.sites, int(window.target.typed.sum())
-        done = WindowDone(sites.chrom, int(sites.pos[0]), int(sites.pos[-1]), len(sites), typed)
-        if not len(window.flanked.cm):
-            self._untyped.append(f"{done.chrom}:{done.first}-{done.last}")
-        if self._listener:
-            self._listener.window(min(1.0, self._typed / self._target_records), done)
 
     def summary(
         self, panel_haplotypes: int, seconds: float, output: Path, fates: dict[str, int]

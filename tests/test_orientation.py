@@ -28,11 +28,15 @@ def carriers(share: float, n: int) -> NDArray[np.int8]:
     ],
 )
 def test_frequencies_tell_or_do_not(panel: float, target: float, n: int, expected: Fate | None) -> None:
-    assert FrequencyJudge(carriers(panel, 1000), carriers(target, n))(0, 0) is expected
+    assert FrequencyJudge(lambda row: panel, 1000, carriers(target, n))(0, 0) is expected
 
 
 def test_missing_alleles_do_not_count() -> None:
     missing = np.full((1, 10), -1, np.int8)
-    judge = FrequencyJudge(carriers(0.1, 1000), np.concatenate([missing, carriers(0.9, 100)], axis=1))
+    judge = FrequencyJudge(lambda row: 0.1, 1000, np.concatenate([missing, carriers(0.9, 100)], axis=1))
     assert judge(0, 0) is Fate.SWAPPED
-    assert FrequencyJudge(carriers(0.1, 1000), missing)(0, 0) is None
+    assert FrequencyJudge(lambda row: 0.1, 1000, missing)(0, 0) is None
+
+
+def test_a_small_panel_tells_nothing() -> None:
+    assert FrequencyJudge(lambda row: 0.1, 20, carriers(0.1, 1000))(0, 0) is None

@@ -111,9 +111,9 @@ def impute(
         nthreads=nthreads, seed=seed, no_version=no_version,
     )  # fmt: skip
     if dry_run:
-        run_dry(config)
+        run_dry(config, context.meta[NOTES])
     else:
-        run_impute(config, quiet, context.meta.get(NOTES, []))
+        run_impute(config, quiet, context.meta[NOTES])
 
 
 @app.command()

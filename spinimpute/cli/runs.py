@@ -45,10 +45,12 @@ def run_impute(config: ImputeConfig, quiet: bool, notes: Sequence[str] = ()) -> 
         print_table(totals)
 
 
-def run_dry(config: ImputeConfig) -> None:
+def run_dry(config: ImputeConfig, notes: Sequence[str] = ()) -> None:
     """Print the plan of an imputation and what it will need; SpinImputeError as `estimate.estimate`."""
     from spinimpute.estimate import estimate
 
+    for note in notes:
+        print(note, file=sys.stderr)
     print_table(_plan(estimate(config)))
 
 

@@ -159,3 +159,12 @@ def test_what_is_not_given_is_missing() -> None:
     result = invoke("impute", "ref=r", "gt=g")
     assert result.exit_code == 2
     assert "--out" in result.stderr
+
+
+def test_a_dry_run_explains_too(tmp_path: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    files = [f"ref={examples / 'panel.vcf.gz'}", f"gt={examples / 'target.vcf.gz'}", f"out={tmp_path / 'o'}"]
+    result = invoke("impute", *files, "burnin=3", "--dry-run")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("burnin=3 has no meaning here: ")
+    assert not list(tmp_path.iterdir())
