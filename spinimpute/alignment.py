@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,11 @@ import numpy as np
 from spinimpute.agreement import check_alleles, check_shared_sites, shared_chromosomes
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
+from spinimpute.io.rows import ImputedBlock, TargetOnlyBlock
 from spinimpute.io.sparse import SparseBlock
+from spinimpute.orientation import FrequencyJudge
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
-from spinimpute.sites import FateTable, SiteMatcher, resolve_contig
+from spinimpute.sites import Fate, FateTable, SiteMatcher, resolve_contig
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +29,22 @@ class Alignment:
     """Aligns panel blocks with the target's alleles in the panel's coding, and keeps the fate of target
     records.
 
-    excluded holds identifiers or CHROM:POS of records to leave out of both files.
+    excluded holds identifiers or CHROM:POS of records to leave out of both files; fix the fates to mend.
     """
 
     def __init__(
-        self, target: Mapping[str, TargetChromosome], genetic_map: GeneticMap, excluded: Collection[str] = ()
+        self,
+        target: Mapping[str, TargetChromosome],
+        genetic_map: GeneticMap,
+        excluded: Collection[str] = (),
+        fix: Collection[Fate] = (),
     ) -> None:
         self._target = target
         self._map = genetic_map
         self._excluded = excluded
         self._matchers = {
-            chrom: SiteMatcher(found.sites, found.sites.named(excluded)) for chrom, found in target.items()
+            chrom: SiteMatcher(found.sites, found.sites.named(excluded), fix)
+            for chrom, found in target.items()
         }
         self._seen: list[str] = []
 
@@ -49,6 +59,19 @@ class Alignment:
                     logger.warning("chromosome %s is only in the panel and is left out", chrom)
             if name is not None:
                 yield self._align(self._without_excluded(block), name)
+
+    def with_target_only(self, imputed: Iterable[ImputedBlock]) -> Iterator[ImputedBlock]:
+        """Give each block the target-only records up to its end, and a chromosome's last block the rest."""
+        for block, following in pairwise(chain(imputed, [None])):
+            assert block is not None
+            chrom = block.sites.chrom
+            goes_on = following is not None and following.sites.chrom == chrom
+            name = resolve_contig(chrom, self._target)
+            assert name is not None
+            rows = self._matchers[name].target_only(int(block.sites.pos[-1]) if goes_on else None)
+            found = self._target[name]
+            kept = TargetOnlyBlock(found.sites.take(rows), found.alleles[rows])
+            yield replace(block, target_only=kept) if len(rows) else block
 
     def finish(self, panel_path: Path, target_path: Path) -> list[FateTable]:
         """Return the fates by chromosome; SpinImputeError if the files share no chromosome or site, or
@@ -65,7 +88,8 @@ class Alignment:
 
     def _align(self, block: SparseBlock, name: str) -> PanelBlock:
         alleles = self._target[name].alleles
-        match = self._matchers[name].match(block.sites)
+        judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, alleles)
+        match = self._matchers[name].match(block.sites, judge)
         typed = np.zeros(len(block.sites), bool)
         typed[match.panel_record] = True
         observed = match.translate(alleles)
@@ -77,3 +101,10 @@ class Alignment:
             return block
         kept = ~block.sites.named(self._excluded)
         return block.choose(kept)
+
+
+def _alt_share(block: SparseBlock, row: int) -> float:
+    """The share of haplotypes that carry the ALT of a biallelic record."""
+    variant = int(np.searchsorted(block.sites.record(), row))
+    marked = float(block.marks.part(variant, variant + 1).count[0]) / block.marks.haplotypes
+    return 1 - marked if block.flip[variant] else marked

@@ -37,7 +37,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         stub.config = config
         if stub.error:
             raise stub.error
-        listener.window(0.5, "20", 1_234_567)
+        listener.window(0.5, SimpleNamespace(chrom="20", first=5, last=1_234_567, records=900, typed=20))
         logging.getLogger("spinimpute.alignment").warning("chromosome %s is left out", "7")
         return SimpleNamespace(
             samples=3, panel_haplotypes=8, records=5000, typed=20, imputed=4980, mean_dr2=0.87654,
@@ -127,7 +127,11 @@ def test_summary_and_log(tmp_path: Path) -> None:
         "torch ",
         "swapped",
         "warning: chromosome 7",
-        "20:1234567",
+        "[20:5-1234567]: 900 panel records, 20 typed",
+        "  window               5.0",
+        "  ap                   false",
+        " started",
+        " finished",
     ):
         assert line in log
     assert not list(tmp_path.glob("*.partial"))
