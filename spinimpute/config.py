@@ -33,6 +33,7 @@ class ImputeConfig:
     exclude_samples: Path | None = None
     exclude_markers: Path | None = None
     allow_overlap: bool = False
+    impute: bool = True  # no: phase the typed records and fill their gaps, nothing else
 
     def __post_init__(self) -> None:
         _require(self.window > 0, "--window must be above 0 cM", self.window)

@@ -87,7 +87,9 @@ def _move(state: NDArray[np.float32], total: np.float32, jump: np.float32) -> No
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _emit(state: NDArray[np.float32], alleles: NDArray[np.uint8], allele: int, odds: np.float32) -> np.float32:
+def _emit(
+    state: NDArray[np.float32], alleles: NDArray[np.uint8], allele: int, odds: np.float32
+) -> np.float32:
     """Weigh states by whether their alleles (K,) are the given one, -1 if missing; return the new sum."""
     total = np.float32(0)
     penalty = np.float32(0) if allele < 0 else np.float32(1) - odds
@@ -158,12 +160,16 @@ def weigh(
             weight[a, j] = 1.0
             for i in range(2):
                 same, total = _joined(before[i], after[i ^ j], alleles, pair[a ^ i])
-                weight[a, j] *= np.float64(same) + np.float64(odds) * np.float64(max(total - same, np.float32(0)))
+                weight[a, j] *= np.float64(same) + np.float64(odds) * np.float64(
+                    max(total - same, np.float32(0))
+                )
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _choose(weight: NDArray[np.float64], may_switch: bool, draw: float) -> int:
-    """Choose a way, numbered 2 a + j: by chance with a draw from [0, 1), the likeliest with a negative one."""
+def _choose(weight: NDArray[np.float64], may_switch: bool, draw: float, power: float) -> int:
+    """Choose a way, numbered 2 a + j: with a draw from [0, 1) by chance, in proportion to a power of the
+    weights, with a negative one the likeliest.
+    """
     last = 2 if may_switch else 1
     best, total = 0, 0.0
     for a in range(2):
@@ -173,7 +179,11 @@ def _choose(weight: NDArray[np.float64], may_switch: bool, draw: float) -> int:
                 best = 2 * a + j
     if draw < 0 or not total > 0:
         return best
-    passed = 0.0
+    scale, total, passed = weight[best >> 1, best & 1], 0.0, 0.0
+    for a in range(2):
+        for j in range(last):
+            weight[a, j] = (weight[a, j] / scale) ** power
+            total += weight[a, j]
     for a in range(2):
         for j in range(last):
             passed += weight[a, j]
@@ -193,12 +203,13 @@ def rephase(
     odds: np.float32,
     after: NDArray[np.float32],
     draws: NDArray[np.float64],
-    placed: NDArray[np.uint8],
+    power: float,
 ) -> None:
-    """Go through the H sites from left to right and place the genotype of each, and all that follows it, anew.
+    """Place the genotype of each of the H sites, and all that follows it, anew, from left to right.
 
-    haplotypes (2, M) change in place; pairs (H, 2) are the alleles of the sites' genotypes; after is from
-    `look_back`; placed (H,) becomes which of the pair is on the first haplotype.
+    haplotypes (2, M) change in place; pairs (H, 2) are the alleles of the sites' genotypes; what follows may
+    change sides only where it may_switch (H,); after is from `look_back`; draws (H,) and power are for
+    `_choose`.
     """
     n_typed, n = mosaics.shape
     before = np.full((2, n), np.float32(1) / np.float32(n), np.float32)
@@ -211,8 +222,7 @@ def rephase(
         first, second = haplotypes[swapped, m], haplotypes[1 - swapped, m]
         if h < sites.shape[0] and sites[h] == m:
             weigh(before, after[h, :: 1 - 2 * swapped], mosaics[m], pairs[h], odds, weight)
-            way = _choose(weight, may_switch[h], draws[h])
-            placed[h] = way >> 1
+            way = _choose(weight, may_switch[h], draws[h], power)
             swapped ^= way & 1
             first, second = pairs[h, way >> 1], pairs[h, 1 - (way >> 1)]
             h += 1
@@ -222,16 +232,26 @@ def rephase(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def agree(samples: NDArray[np.uint8], fixed: bool, memory: float, placed: NDArray[np.uint8]) -> None:
-    """Fill placed (H,) with what most of the samples (I, H) say, each turned as it lately agreed with the
-    majority, unless the haplotypes are fixed.
-    """
-    score = np.zeros(samples.shape[0], np.float64)
-    for h in range(samples.shape[1]):
-        votes = 0
-        for i in range(samples.shape[0]):
-            turned = score[i] < 0 and not fixed
-            votes += 1 if (samples[i, h] == 1) != turned else -1
-        placed[h] = votes > 0
-        for i in range(samples.shape[0]):
-            score[i] = memory * score[i] + (1.0 if samples[i, h] == placed[h] else -1.0)
+def fill(
+    mosaics: NDArray[np.uint8],
+    haplotypes: NDArray[np.int8],
+    sites: NDArray[np.int64],
+    jump: NDArray[np.float32],
+    odds: np.float32,
+    after: NDArray[np.float32],
+    doses: NDArray[np.float32],
+) -> None:
+    """Fill doses (H, 2, C): the probability of each of C alleles at the H sites, on haplotypes (2, M)."""
+    n_typed, n = mosaics.shape
+    for i in range(2):
+        before = np.full(n, np.float32(1) / np.float32(n), np.float32)
+        total = np.float32(1)
+        h = 0
+        for m in range(n_typed):
+            _move(before, total, jump[m])
+            if h < sites.shape[0] and sites[h] == m:
+                for c in range(doses.shape[2]):
+                    same, whole = _joined(before, after[h, i], mosaics[m], c)
+                    doses[h, i, c] = same / whole
+                h += 1
+            total = _emit(before, mosaics[m], haplotypes[i, m], odds)

@@ -1,4 +1,5 @@
-"""The whole imputation: panel blocks are aligned with the target, cut into windows, imputed and written.
+"""The whole imputation: panel blocks are aligned with the target, cut into windows, imputed and written. What
+is unphased in the target is phased first, which reads the panel once more.
 
 One window is read and packed in the background, the next imputed, while a third is written.
 """
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -30,6 +32,8 @@ from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
 from spinimpute.io.rows import ImputedBlock
 from spinimpute.io.writer import DosageWriter
+from spinimpute.panel import PanelBlock
+from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import cut_windows
@@ -66,36 +70,52 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     names = OutputNames.from_out(config.out, config.out_format)
     check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
     region = Region.parse(config.chrom) if config.chrom else None
-    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
-    engine = _engine(config, model)
+    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model) if config.impute else None
     genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
     excluded = read_names(config.exclude_samples, "excluded samples")
     markers = read_names(config.exclude_markers, "excluded markers")
     target = read_target(config.gt, region, excluded)
     samples = next(iter(target.values())).samples
-    alignment = Alignment(target, genetic_map, markers)
     tally = _Tally(target)
     with _open_panel(config, samples, excluded) as panel:
+
+        def phased(alignment: Alignment) -> Iterator[PhasedSection]:
+            phaser = Phaser(samples, config.seed, _threads(config), fill=model is None)
+            return phaser.sections(alignment.typed_blocks(panel_blocks(panel, region)), target)
+
+        if count_unphased(target) and model:
+            target = phased_target(target, phased(Alignment(target, genetic_map, markers)))
+        alignment = Alignment(target, genetic_map, markers)
         meta = [] if config.no_version else _provenance(config, model, panel.digest())
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta) as writer:
-            blocks = alignment.blocks(panel_blocks(panel, region))
-            windows = _ahead(cut_windows(blocks, config.window, config.overlap))
-            for imputed in _ahead(engine.impute(window) for window in windows):
-                for block in imputed.blocks():
-                    writer.write(block)
-                    tally.add(block, listener)
+            blocks = (
+                _imputed_blocks(config, model, alignment.blocks(panel_blocks(panel, region)))
+                if model
+                else chain.from_iterable(section.blocks() for section in phased(alignment))
+            )
+            for block in blocks:
+                writer.write(block)
+                tally.add(block, listener)
             tables = alignment.finish(config.ref, config.gt)
         write_fates(names.variants, tables)
     fates = Counter(fate.value for table in tables for fate in table.fates)
     return tally.summary(2 * len(panel.samples), time.monotonic() - began, names.vcf, dict(fates))
 
 
-def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
+def _imputed_blocks(
+    config: ImputeConfig, model: LoadedModel, blocks: Iterable[PanelBlock]
+) -> Iterator[ImputedBlock]:
     device = choose_device(config.device)
     # Targets are spread over threads of ours; torch's own would only get in their way.
     torch.set_num_threads(1)
-    threads = config.nthreads or len(os.sched_getaffinity(0))
-    return Engine(model.network.to(device), device, threads)
+    engine = Engine(model.network.to(device), device, _threads(config))
+    windows = _ahead(cut_windows(blocks, config.window, config.overlap))
+    for imputed in _ahead(engine.impute(window) for window in windows):
+        yield from imputed.blocks()
+
+
+def _threads(config: ImputeConfig) -> int:
+    return config.nthreads or len(os.sched_getaffinity(0))
 
 
 def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
@@ -106,8 +126,9 @@ def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[st
     return panel
 
 
-def _provenance(config: ImputeConfig, model: LoadedModel, panel: str) -> list[str]:
-    details = {"model": f"{model.name} sha256:{model.digest}", "panel": f"sha256:{panel}"}
+def _provenance(config: ImputeConfig, model: LoadedModel | None, panel: str) -> list[str]:
+    details = {"model": f"{model.name} sha256:{model.digest}"} if model else {}
+    details["panel"] = f"sha256:{panel}"
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
 
 
