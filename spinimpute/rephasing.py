@@ -2,7 +2,7 @@
 
 Every person is phased alone, so that neither the others nor threads change the result. Each pass picks
 mosaics of panel haplotypes anew, next to what the person's haplotypes are so far, and places every open
-genotype again: at first by chance, in proportion to ever higher powers of its odds, at last at its likeliest
+genotype again: at first by chance, in proportion to a power of its odds, at last where it is likeliest
 (kernels and sources: `mosaics`).
 """
 
@@ -22,7 +22,7 @@ MOSAICS = 384
 # Typed records from one anchor to the next, and neighbours taken there on either side in each order.
 STRIDE, EACH_SIDE = 16, 12
 # The powers to which odds are raised, pass by pass; at infinity the likeliest way is taken.
-POWERS = (1.0, 1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 6.0, np.inf, np.inf)
+POWERS = 8 * (2.0,) + 2 * (np.inf,)
 JUMPS_PER_CM = 3.0
 ERROR = 1e-3  # probability that an allele differs from the copied one
 ODDS = np.float32(ERROR / (1 - ERROR))

@@ -63,7 +63,9 @@ def test_ways_are_drawn_as_often_as_enumeration_says(seed: int, power: float, co
     np.testing.assert_allclose(counts / DRAWS, weight / weight.sum(), atol=2 / DRAWS)
 
 
-def _merge_equal(ways: list[NDArray[np.int8]], weight: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
+def _merge_equal(
+    ways: list[NDArray[np.int8]], weight: NDArray[np.float64], counts: NDArray[np.float64]
+) -> None:
     """Count ways that make the same haplotypes as one."""
     for i in range(4):
         for j in range(i + 1, 4):

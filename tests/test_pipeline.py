@@ -302,7 +302,8 @@ def test_a_bad_map_names_its_line(config: ImputeConfig, tmp_path: Path) -> None:
 def _unphased(records: list[Rec]) -> list[Rec]:
     """The records with the alleles of every genotype in ascending order, and / between them."""
     return [
-        replace(r, columns=tuple("/".join(sorted(column.split("|"))) for column in r.columns)) for r in records
+        replace(r, columns=tuple("/".join(sorted(column.split("|"))) for column in r.columns))
+        for r in records
     ]
 
 
