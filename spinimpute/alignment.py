@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinimpute.agreement import check_alleles, check_shared_sites, shared_chromosomes
 from spinimpute.io.genetic_map import GeneticMap
@@ -20,9 +21,25 @@ from spinimpute.io.rows import ImputedBlock, TargetOnlyBlock
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.orientation import FrequencyJudge
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
-from spinimpute.sites import Fate, FateTable, SiteMatcher, resolve_contig
+from spinimpute.sites import BlockMatch, Fate, FateTable, SiteMatcher, Sites, resolve_contig
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TypedBlock:
+    """Panel records that the target was typed at; name is how the target spells the chromosome.
+
+    sites, cm (M,) and panel (M, N) are the panel's, alleles (M, T) int8 the target's in the panel's coding,
+    -1 missing; target_record (M,) tells where the target has them.
+    """
+
+    name: str
+    sites: Sites
+    cm: NDArray[np.float64]
+    panel: NDArray[np.int8]
+    alleles: NDArray[np.int8]
+    target_record: NDArray[np.int64]
 
 
 class Alignment:
@@ -50,15 +67,24 @@ class Alignment:
 
     def blocks(self, panel: Iterable[SparseBlock]) -> Iterator[PanelBlock]:
         """Yield the blocks on chromosomes that the target has."""
-        for block in panel:
-            chrom = block.sites.chrom
-            name = resolve_contig(chrom, self._target)
-            if chrom not in self._seen:
-                self._seen.append(chrom)
-                if name is None:
-                    logger.warning("chromosome %s is only in the panel and is left out", chrom)
-            if name is not None:
-                yield self._align(self._without_excluded(block), name)
+        for name, block in self._shared(panel):
+            yield self._align(block, name)
+
+    def typed_blocks(self, panel: Iterable[SparseBlock]) -> Iterator[TypedBlock]:
+        """Yield only the typed records, on chromosomes that the target has."""
+        for name, block in self._shared(panel):
+            match = self._match(block, name)
+            typed = np.zeros(len(block.sites), np.bool_)
+            typed[match.panel_record] = True
+            found = block.choose(typed).dense()
+            yield TypedBlock(
+                name=name,
+                sites=found.sites,
+                cm=self._map.cm(found.sites.chrom, found.sites.pos),
+                panel=found.alleles,
+                alleles=match.translate(self._target[name].alleles),
+                target_record=match.target_record,
+            )
 
     def with_target_only(self, imputed: Iterable[ImputedBlock]) -> Iterator[ImputedBlock]:
         """Give each block the target-only records up to its end, and a chromosome's last block the rest."""
@@ -70,7 +96,11 @@ class Alignment:
             assert name is not None
             rows = self._matchers[name].target_only(int(block.sites.pos[-1]) if goes_on else None)
             found = self._target[name]
-            kept = TargetOnlyBlock(found.sites.take(rows), found.alleles[rows])
+            kept = TargetOnlyBlock(
+                found.sites.take(rows),
+                found.alleles[rows],
+                None if found.unphased is None else found.unphased[rows],
+            )
             yield replace(block, target_only=kept) if len(rows) else block
 
     def finish(self, panel_path: Path, target_path: Path) -> list[FateTable]:
@@ -86,15 +116,29 @@ class Alignment:
         check_alleles(tables, target_path)
         return tables
 
+    def _shared(self, panel: Iterable[SparseBlock]) -> Iterator[tuple[str, SparseBlock]]:
+        """Yield the blocks on chromosomes that the target has, with the target's name of each."""
+        for block in panel:
+            chrom = block.sites.chrom
+            name = resolve_contig(chrom, self._target)
+            if chrom not in self._seen:
+                self._seen.append(chrom)
+                if name is None:
+                    logger.warning("chromosome %s is only in the panel and is left out", chrom)
+            if name is not None:
+                yield name, self._without_excluded(block)
+
     def _align(self, block: SparseBlock, name: str) -> PanelBlock:
-        alleles = self._target[name].alleles
-        judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, alleles)
-        match = self._matchers[name].match(block.sites, judge)
+        match = self._match(block, name)
         typed = np.zeros(len(block.sites), bool)
         typed[match.panel_record] = True
-        observed = match.translate(alleles)
+        observed = match.translate(self._target[name].alleles)
         cm = self._map.cm(block.sites.chrom, block.sites.pos)
         return align_block(block, cm, TypedRecords(typed, observed))
+
+    def _match(self, block: SparseBlock, name: str) -> BlockMatch:
+        judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, self._target[name].alleles)
+        return self._matchers[name].match(block.sites, judge)
 
     def _without_excluded(self, block: SparseBlock) -> SparseBlock:
         if not self._excluded:

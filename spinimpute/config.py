@@ -39,6 +39,7 @@ class ImputeConfig:
     allow_overlap: bool = False
     keep_target_only: bool = False
     fix: tuple[str, ...] = ()  # of FIXES
+    impute: bool = True  # no: phase the typed records and fill their gaps, nothing else
 
     def __post_init__(self) -> None:
         _require(self.window > 0, "--window must be above 0 cM", self.window)

@@ -1,4 +1,5 @@
-"""The whole imputation: panel blocks are aligned with the target, cut into windows, imputed and written.
+"""The whole imputation: panel blocks are aligned with the target, cut into windows, imputed and written. What
+is unphased in the target is phased first, which reads the panel once more.
 
 One window is read in the background, the next imputed, while a third is written.
 """
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -32,6 +34,7 @@ from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
 from spinimpute.io.rows import ImputedBlock
 from spinimpute.io.writer import DosageWriter
+from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import Window, cut_windows
@@ -81,23 +84,31 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     names = OutputNames.from_out(config.out, config.out_format)
     check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
     region = Region.parse(config.chrom) if config.chrom else None
-    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
-    engine = _engine(config, model)
+    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model) if config.impute else None
     genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
     excluded = read_names(config.exclude_samples, "excluded samples")
     markers = read_names(config.exclude_markers, "excluded markers")
     target = read_target(config.gt, region, excluded)
     samples = next(iter(target.values())).samples
-    alignment = Alignment(target, genetic_map, markers, [FIXES[word] for word in config.fix])
+    fixes = [FIXES[word] for word in config.fix]
     tally = _Tally(target, listener)
     with _open_panel(config, samples, excluded) as panel:
+        read = partial(sparse_blocks, panel, region)
+        align = partial(Alignment, genetic_map=genetic_map, excluded=markers, fix=fixes)
+        phaser = Phaser(samples, config.seed, _threads(config), fill=model is None)
+        if count_unphased(target) and model:
+            target = phased_target(target, phaser.sections(align(target).typed_blocks(read()), target))
+        alignment = align(target)
         meta = [] if config.no_version else _provenance(config, model, panel.digest())
         keep = config.keep_target_only
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta, keep) as writer:
-            blocks = alignment.blocks(sparse_blocks(panel, region))
-            windows = _ahead(tally.windows(cut_windows(blocks, config.window, config.overlap)))
-            imputed = tally.blocks(_ahead(engine.impute(window) for window in windows))
-            for block in alignment.with_target_only(imputed) if keep else imputed:
+            if model:
+                engine = _engine(config, model)
+                windows = _ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap))
+                blocks = tally.blocks(_ahead(engine.impute(window) for window in tally.windows(windows)))
+            else:
+                blocks = tally.blocks(phaser.sections(alignment.typed_blocks(read()), target))
+            for block in alignment.with_target_only(blocks) if keep else blocks:
                 writer.write(block)
             tables = alignment.finish(config.ref, config.gt)
         write_fates(names.variants, tables)
@@ -110,8 +121,11 @@ def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
     device = choose_device(config.device)
     # Targets are spread over threads of ours; torch's own would only get in their way.
     torch.set_num_threads(1)
-    threads = config.nthreads or len(os.sched_getaffinity(0))
-    return Engine(model.network.to(device), device, threads)
+    return Engine(model.network.to(device), device, _threads(config))
+
+
+def _threads(config: ImputeConfig) -> int:
+    return config.nthreads or len(os.sched_getaffinity(0))
 
 
 def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
@@ -122,8 +136,9 @@ def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[st
     return panel
 
 
-def _provenance(config: ImputeConfig, model: LoadedModel, panel: str) -> list[str]:
-    details = {"model": f"{model.name} sha256:{model.digest}", "panel": f"sha256:{panel}"}
+def _provenance(config: ImputeConfig, model: LoadedModel | None, panel: str) -> list[str]:
+    details = {"model": f"{model.name} sha256:{model.digest}"} if model else {}
+    details["panel"] = f"sha256:{panel}"
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
 
 
@@ -158,7 +173,7 @@ class _Tally:
                 self._untyped.append(f"{sites.chrom}:{sites.pos[0]}-{sites.pos[-1]}")
             yield window
 
-    def blocks(self, windows: Iterable[ImputedWindow]) -> Iterator[ImputedBlock]:
+    def blocks(self, windows: Iterable[ImputedWindow | PhasedSection]) -> Iterator[ImputedBlock]:
         """Yield the windows' blocks; count each, and tell the listener of a window when it is done."""
         for imputed in windows:
             before = self._records, self._typed

@@ -98,17 +98,21 @@ def impute(
     nthreads: options.Threads = None,
     seed: options.Seed = ImputeConfig.seed,
     no_version: options.NoVersion = False,
+    impute: options.Impute = ImputeConfig.impute,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Impute a phased target from a phased reference panel. Beagle's key=value parameters work too."""
+    """Impute a target from a phased reference panel; what is not phased in it is phased first.
+
+    Beagle's key=value parameters work too.
+    """
     from spinimpute.cli.runs import run_dry, run_impute
 
     config = ImputeConfig(
         ref=ref, gt=gt, out=out, map=map, chrom=chrom, ap=ap, gp=gp, window=window, overlap=overlap,
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
-        keep_target_only=keep_target_only, fix=options.fixes(fix), model=model, device=device,
-        nthreads=nthreads, seed=seed, no_version=no_version,
+        keep_target_only=keep_target_only, fix=options.fixes(fix), impute=impute, model=model,
+        device=device, nthreads=nthreads, seed=seed, no_version=no_version,
     )  # fmt: skip
     if dry_run:
         run_dry(config, context.meta[NOTES])

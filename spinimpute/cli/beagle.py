@@ -83,7 +83,7 @@ PARAMETERS = {
         Parameter("burnin", COUNT_OR_NONE, _PHASING),
         Parameter("iterations", COUNT_OR_NONE, _PHASING),
         Parameter("phase-states", COUNT, _PHASING),
-        Parameter("impute", SWITCH, "markers that are not in the target are always imputed"),
+        Parameter("impute", SWITCH),
         Parameter("imp-states", COUNT, _CHAIN),
         Parameter("imp-segment", LENGTH, _CHAIN),
         Parameter("imp-step", LENGTH, _CHAIN),
@@ -189,8 +189,7 @@ def _as_option(key: str, value: str, options: Mapping[str, Any]) -> list[str]:
 def _remarks(parameter: Parameter, value: str, options: Mapping[str, Any]) -> list[str]:
     key = parameter.key
     if f"--{key}" not in options:
-        is_default = parameter.key == "impute" and value.lower() == "true"
-        return [] if is_default else [f"{key}={value} has no meaning here: {parameter.why}"]
+        return [f"{key}={value} has no meaning here: {parameter.why}"]
     if key == "seed" and value.startswith("-"):
         return [f"seed={value} is taken as {value[1:]}: seeds are 0 or more here"]
     return []

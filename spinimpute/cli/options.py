@@ -36,7 +36,7 @@ def _checked_fix(text: str | None) -> str | None:
 _FILE = {"metavar": "FILE", "show_default": False}
 
 Ref = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF, VCF Zarr or prepared.", **_FILE)]
-Gt = Annotated[Path, _option("--gt", text="Phased target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
+Gt = Annotated[Path, _option("--gt", text="Target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
 Out = Annotated[
     str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")
 ]
@@ -90,6 +90,10 @@ Threads = Annotated[
 Seed = Annotated[int, _option("--seed", text="Seed of all random choices.", metavar="N", min=0)]
 NoVersion = Annotated[
     bool, _option("--no-version", text="Leave version, command and digests out of the output's header.")
+]
+Impute = Annotated[
+    bool,
+    _option("--impute/--no-impute", text="Impute, or write the typed records alone, phased and filled."),
 ]
 DryRun = Annotated[
     bool,

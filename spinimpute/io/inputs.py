@@ -82,11 +82,16 @@ def open_variants(path: Path, role: str = "panel", exclude_samples: Collection[s
 
 @dataclass(frozen=True)
 class TargetChromosome:
-    """All target records of one chromosome: alleles (R, T) int8 with -1 missing."""
+    """All target records of one chromosome: alleles (R, T) int8 with -1 missing.
+
+    unphased (R, S) marks genotypes of two different alleles, or one of them missing, whose order says
+    nothing; None if there are none.
+    """
 
     sites: Sites
     alleles: NDArray[np.int8]
     samples: list[str]
+    unphased: NDArray[np.bool_] | None = None
 
 
 def read_panel(
@@ -144,14 +149,11 @@ def sparse_blocks(file: VariantReader, region: Region | None = None) -> Iterator
 def read_target(
     path: Path, region: Region | None = None, exclude_samples: Collection[str] = ()
 ) -> dict[str, TargetChromosome]:
-    """Read the target by chromosome, in file order; SpinImputeError at an unphased heterozygote.
-
-    An unphased genotype with one allele missing says nothing of either haplotype: both become missing.
-    """
+    """Read the target by chromosome, in file order; SpinImputeError if the file has no records."""
     parts: dict[str, list[RecordBlock]] = {}
     with open_variants(path, "target", exclude_samples) as file:
         for block in file.blocks(region=region):
-            parts.setdefault(block.sites.chrom, []).append(_settle_phase(file, block))
+            parts.setdefault(block.sites.chrom, []).append(block)
         if not parts:
             found = f"none in {region}" if region else "none"
             raise SpinImputeError("the file must have records", where=file.where, found=found)
@@ -160,7 +162,11 @@ def read_target(
 
 def _join(blocks: list[RecordBlock], samples: list[str]) -> TargetChromosome:
     sites = Sites.concatenate([block.sites for block in blocks])
-    return TargetChromosome(sites, np.concatenate([block.alleles for block in blocks]), samples)
+    alleles = np.concatenate([block.alleles for block in blocks])
+    if all(block.phased.all() for block in blocks):
+        return TargetChromosome(sites, alleles, samples)
+    unphased = ~np.concatenate([block.phased for block in blocks]) & (alleles[:, 0::2] != alleles[:, 1::2])
+    return TargetChromosome(sites, alleles, samples, unphased if unphased.any() else None)
 
 
 def _check_panel(file: VariantReader, block: RecordBlock) -> None:
@@ -190,17 +196,3 @@ def _check_unique(file: VariantReader, sites: Sites) -> None:
                 remedy="remove one, e.g. with bcftools norm -d exact",
             )
         seen.add(key)
-
-
-def _settle_phase(file: VariantReader, block: RecordBlock) -> RecordBlock:
-    """Refuse unphased heterozygotes, blank unphased half-missing genotypes."""
-    if block.phased.all():
-        return block
-    pairs = block.alleles.reshape(len(block.sites), -1, 2)
-    differs = ~block.phased & (pairs[:, :, 0] != pairs[:, :, 1])
-    half = differs & (pairs.min(axis=2) == MISSING)
-    remedy = "phase the target first, e.g. with SHAPEIT or Beagle"
-    rule = "target heterozygotes must be phased"
-    refuse(differs & ~half, file.where, block.sites, file.samples, rule, "/ for |", remedy)
-    pairs[half] = MISSING
-    return block

@@ -23,11 +23,12 @@ _DIGITS = np.array([list(f"{tick / _TICKS:.3f}".encode()) for tick in range(2 * 
 @dataclass(frozen=True)
 class TargetOnlyBlock:
     """Target records of one chromosome that the panel lacks, in coordinate order: alleles (R, T) int8, -1
-    missing.
+    missing. unphased (R, S) marks genotypes whose order says nothing; None if there are none.
     """
 
     sites: Sites
     alleles: NDArray[np.int8]
+    unphased: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,16 @@ def _target_only_rows(chrom: str, kept: TargetOnlyBlock, fields: RowFormat) -> I
     """Yield rows with the genotypes as given: nothing is estimated, so every other field is missing."""
     sites, keys = kept.sites, fields.keys()
     blank = ":." * keys.count(":")
-    columns = zip(sites.pos.tolist(), sites.ids, sites.ref, sites.alts, kept.alleles, strict=True)
-    for position, identifier, ref, alts, alleles in columns:
+    unphased = (
+        np.zeros((len(sites), kept.alleles.shape[1] // 2), np.bool_)
+        if kept.unphased is None
+        else kept.unphased
+    )
+    columns = zip(sites.pos.tolist(), sites.ids, sites.ref, sites.alts, kept.alleles, unphased, strict=True)
+    for position, identifier, ref, alts, alleles, is_open in columns:
         codes = ["." if code < 0 else str(code) for code in alleles.tolist()]
-        cells = [f"{one}|{two}{blank}" for one, two in zip(codes[0::2], codes[1::2], strict=True)]
+        marks = np.where(is_open, "/", "|").tolist()
+        cells = [f"{a}{mark}{b}{blank}" for a, mark, b in zip(codes[0::2], marks, codes[1::2], strict=True)]
         start = f"{chrom}\t{position}\t{identifier}\t{ref}\t{','.join(alts) or '.'}"
         yield ("\t".join([start, ".\tPASS\tTYPED_ONLY", keys, *cells]) + "\n").encode()
 
