@@ -44,7 +44,8 @@ class TypedSection:
         self._jump = -np.expm1(-JUMPS_PER_CM * distance).astype(np.float32)
         self._gaps = np.unique([*range(0, len(cm), STRIDE), len(cm)]).astype(np.int64)
         # The orders know two alleles only.
-        self._binary = np.minimum(panel, 1)
+        self._haplotypes = panel.shape[1]
+        self._bits = np.packbits(panel > 0, axis=1, bitorder="little")
         self._by_haplotype = np.ascontiguousarray(panel.T)
         self._threads = threads
 
@@ -101,7 +102,8 @@ class TypedSection:
         target = np.ascontiguousarray(np.minimum(current.reshape(-1, current.shape[2]).T, 1))
         with ThreadPoolExecutor(2) as pool:
             sides = pool.map(
-                lambda order: order(self._binary, target, self._gaps), (prefix_order, suffix_order)
+                lambda order: order(self._bits, self._haplotypes, target, self._gaps),
+                (prefix_order, suffix_order),
             )
             left, right = sides
         return _Orders(np.stack([left.order, right.order]), np.stack([left.place, right.place]))

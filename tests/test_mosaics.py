@@ -107,7 +107,8 @@ def test_mosaics_hold_the_neighbours_of_both_haplotypes(slots: int) -> None:
     panel = rng.integers(0, 2, (60, 30)).astype(np.uint8)
     target = np.ascontiguousarray(panel[:, [3, 7]].astype(np.int8))
     gaps = np.arange(0, 61, 10)
-    sides = [order(panel, target, gaps) for order in (prefix_order, suffix_order)]
+    bits = np.packbits(panel, axis=1, bitorder="little")
+    sides = [order(bits, panel.shape[1], target, gaps) for order in (prefix_order, suffix_order)]
     mosaics = np.empty((60, slots), np.uint8)
     order, place = np.stack([s.order for s in sides]), np.stack([s.place for s in sides])
     n = compose(np.ascontiguousarray(panel.T), gaps, order, place, 1, mosaics)
