@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from spinimpute import __version__
 from spinimpute.cli import options, panel
 from spinimpute.cli.beagle import NOTES, BeagleCommand
+from spinimpute.cli.once import OnceCommand
 from spinimpute.cli.signals import Terminated, raise_on_sigterm
 from spinimpute.config import ImputeConfig, train_config
 from spinimpute.errors import SpinImputeError
@@ -120,7 +121,7 @@ def impute(
         run_impute(config, quiet, context.meta[NOTES])
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def train(
     ref: options.TrainRefs = None,
     out: options.TrainOut = None,
@@ -158,7 +159,7 @@ def models() -> None:
     print_models(shipped_models())
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def simulate(
     out: options.SimulateOut,
     model: options.SimulateModel = "out_of_africa",

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import typer
-from typer.core import TyperCommand
-
+from spinimpute.cli.once import OnceCommand, WrongUsage
 from spinimpute.errors import SpinImputeError
 
 NOTES = "spinimpute.beagle"  # of Context.meta: the parameters without a meaning here
@@ -112,15 +110,7 @@ class Translation:
     notes: list[str]
 
 
-class WrongParameter(typer.BadParameter):
-    """Wrong usage of key=value."""
-
-    def format_message(self) -> str:
-        """The message as it is."""
-        return self.message
-
-
-class BeagleCommand(TyperCommand):
+class BeagleCommand(OnceCommand):
     """A command that also takes Beagle's parameters, mixed with options in any way."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
@@ -132,7 +122,7 @@ class BeagleCommand(TyperCommand):
 
 
 def translate(words: Sequence[str], options: Mapping[str, Any]) -> Translation:
-    """Replace key=value by options where a command has them; WrongParameter for a wrong key or value.
+    """Replace key=value by options where a command has them; WrongUsage for a wrong key or value.
 
     options holds the command's parameters (is_flag tells those without a value) by their names with dashes.
     """
@@ -146,9 +136,9 @@ def translate(words: Sequence[str], options: Mapping[str, Any]) -> Translation:
         key, value = word.split("=", 1)
         parameter = _known(key, options)
         if f"--{key}" in given:
-            raise WrongParameter(f"{key} is given twice; give it once")
+            raise WrongUsage(f"{key} is given twice; give it once")
         if not parameter.kind.holds(value):
-            raise WrongParameter(f"{key}={value}: {key} must be {parameter.kind.expected}")
+            raise WrongUsage(f"{key}={value}: {key} must be {parameter.kind.expected}")
         given.add(f"--{key}")
         translated += _as_option(key, value, options)
         notes += _remarks(parameter, value, options)
@@ -168,9 +158,9 @@ def _known(key: str, options: Mapping[str, Any]) -> Parameter:
     if key in PARAMETERS:
         return PARAMETERS[key]
     if f"--{key}" in options:
-        raise WrongParameter(f"{key}= is no parameter of Beagle; write it as the option --{key}")
+        raise WrongUsage(f"{key}= is no parameter of Beagle; write it as the option --{key}")
     nearest = get_close_matches(key.lower(), PARAMETERS, 1, cutoff=0)[0]
-    raise WrongParameter(f"unknown parameter {key}=; the nearest one is {nearest}=")
+    raise WrongUsage(f"unknown parameter {key}=; the nearest one is {nearest}=")
 
 
 def _as_option(key: str, value: str, options: Mapping[str, Any]) -> list[str]:

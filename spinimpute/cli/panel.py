@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from spinimpute.cli import options
+from spinimpute.cli.once import OnceCommand
 from spinimpute.cli.report import print_table
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Prepare, describe and check a reference panel for fast reuse.")
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def build(ref: options.PanelSource, out: options.PanelOut, chrom: options.Chrom = None) -> None:
     """Prepare a panel: smaller, read faster and by region, used as --ref like the panel itself."""
     from spinimpute.io.region import Region
@@ -35,7 +36,7 @@ def info(file: options.PreparedFile) -> None:
         print_table(_rows(summarise(panel)))
 
 
-@app.command()
+@app.command(cls=OnceCommand)
 def verify(file: options.PreparedFile, ref: options.VerifySource = None) -> None:
     """Check that a prepared panel is whole; with --ref, that it holds what its source does."""
     from spinimpute.prepare import verify_panel

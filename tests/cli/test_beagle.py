@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spinimpute.cli import app
-from spinimpute.cli.beagle import PARAMETERS, WrongParameter, translate
+from spinimpute.cli.beagle import PARAMETERS, WrongUsage, translate
 from spinimpute.config import ImputeConfig
 
 FLAG, VALUE = SimpleNamespace(is_flag=True), SimpleNamespace(is_flag=False)
@@ -73,7 +73,7 @@ def test_parameters_become_options(words: list[str], expected: list[str]) -> Non
     ],
 )
 def test_faults(words: list[str], message: str) -> None:
-    with pytest.raises(WrongParameter, match=re.escape(message)):
+    with pytest.raises(WrongUsage, match=re.escape(message)):
         translate(words, OPTIONS)
 
 
