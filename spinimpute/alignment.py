@@ -31,7 +31,8 @@ class TypedBlock:
     """Panel records that the target was typed at; name is how the target spells the chromosome.
 
     sites, cm (M,) and panel (M, N) are the panel's, alleles (M, T) int8 the target's in the panel's coding,
-    -1 missing; target_record (M,) tells where the target has them.
+    -1 missing; target_record (M,) tells where the target has them. haploid (S,) marks the samples that are
+    haploid there, None if there are none.
     """
 
     name: str
@@ -40,13 +41,15 @@ class TypedBlock:
     panel: NDArray[np.int8]
     alleles: NDArray[np.int8]
     target_record: NDArray[np.int64]
+    haploid: NDArray[np.bool_] | None = None
 
 
 class Alignment:
     """Aligns panel blocks with the target's alleles in the panel's coding, and keeps the fate of target
     records.
 
-    excluded holds identifiers or CHROM:POS of records to leave out of both files; fix the fates to mend.
+    excluded holds identifiers or CHROM:POS of records to leave out of both files; fix the fates to mend;
+    contigs the panel's lengths of chromosomes, None if unknown. No block has records of different ploidy.
     """
 
     def __init__(
@@ -55,8 +58,11 @@ class Alignment:
         genetic_map: GeneticMap,
         excluded: Collection[str] = (),
         fix: Collection[Fate] = (),
+        contigs: Mapping[str, int | None] | None = None,
     ) -> None:
         self._target = target
+        self._contigs = contigs or {}
+        self._panel_haploid: set[str] = set()
         self._map = genetic_map
         self._excluded = excluded
         self._matchers = {
@@ -67,12 +73,12 @@ class Alignment:
 
     def blocks(self, panel: Iterable[SparseBlock]) -> Iterator[PanelBlock]:
         """Yield the blocks on chromosomes that the target has."""
-        for name, block in self._shared(panel):
-            yield self._align(block, name)
+        for name, block, haploid in self._shared(panel):
+            yield self._align(block, name, haploid)
 
     def typed_blocks(self, panel: Iterable[SparseBlock]) -> Iterator[TypedBlock]:
         """Yield only the typed records, on chromosomes that the target has."""
-        for name, block in self._shared(panel):
+        for name, block, haploid in self._shared(panel):
             match = self._match(block, name)
             typed = np.zeros(len(block.sites), np.bool_)
             typed[match.panel_record] = True
@@ -84,6 +90,7 @@ class Alignment:
                 panel=found.alleles,
                 alleles=match.translate(self._target[name].alleles),
                 target_record=match.target_record,
+                haploid=haploid,
             )
 
     def with_target_only(self, imputed: Iterable[ImputedBlock]) -> Iterator[ImputedBlock]:
@@ -100,6 +107,7 @@ class Alignment:
                 found.sites.take(rows),
                 found.alleles[rows],
                 None if found.unphased is None else found.unphased[rows],
+                self._haploid_genotypes(found, rows),
             )
             yield replace(block, target_only=kept) if len(rows) else block
 
@@ -116,25 +124,58 @@ class Alignment:
         check_alleles(tables, target_path)
         return tables
 
-    def _shared(self, panel: Iterable[SparseBlock]) -> Iterator[tuple[str, SparseBlock]]:
-        """Yield the blocks on chromosomes that the target has, with the target's name of each."""
-        for block in panel:
+    def _shared(
+        self, panel: Iterable[SparseBlock]
+    ) -> Iterator[tuple[str, SparseBlock, NDArray[np.bool_] | None]]:
+        """Yield the blocks on chromosomes that the target has, with the target's name of each and which
+        samples (S,) of the target are haploid there.
+        """
+        for block, following in pairwise(chain(panel, [None])):
+            assert block is not None
             chrom = block.sites.chrom
+            if any(
+                each and each.haploid is not None and each.sites.chrom == chrom for each in (block, following)
+            ):
+                self._panel_haploid.add(chrom)
             name = resolve_contig(chrom, self._target)
             if chrom not in self._seen:
                 self._seen.append(chrom)
                 if name is None:
                     logger.warning("chromosome %s is only in the panel and is left out", chrom)
             if name is not None:
-                yield name, self._without_excluded(block)
+                for part, haploid in self._by_ploidy(self._without_excluded(block), name):
+                    yield name, part, haploid
 
-    def _align(self, block: SparseBlock, name: str) -> PanelBlock:
+    def _by_ploidy(
+        self, block: SparseBlock, name: str
+    ) -> Iterator[tuple[SparseBlock, NDArray[np.bool_] | None]]:
+        """Cut a block where the target's ploidy changes."""
+        found, chrom = self._target[name].haploid, block.sites.chrom
+        if found is None or not len(block.sites):
+            yield block, None
+            return
+        panel = (block.haploid is not None) if chrom in self._panel_haploid else None
+        inside = found.at(block.sites.pos, self._contigs.get(chrom), panel)
+        bounds = [0, *(np.flatnonzero(np.diff(inside)) + 1).tolist(), len(inside)]
+        for low, high in pairwise(bounds):
+            yield block.records(low, high), found.samples if inside[low] else None
+
+    def _haploid_genotypes(
+        self, found: TargetChromosome, rows: NDArray[np.int64]
+    ) -> NDArray[np.bool_] | None:
+        """Which genotypes (R, S) of some target records are haploid."""
+        if found.haploid is None:
+            return None
+        inside = found.haploid.at(found.sites.pos[rows], None, None)
+        return np.asarray(inside[:, None] & found.haploid.samples)
+
+    def _align(self, block: SparseBlock, name: str, haploid: NDArray[np.bool_] | None) -> PanelBlock:
         match = self._match(block, name)
         typed = np.zeros(len(block.sites), bool)
         typed[match.panel_record] = True
         observed = match.translate(self._target[name].alleles)
         cm = self._map.cm(block.sites.chrom, block.sites.pos)
-        return align_block(block, cm, TypedRecords(typed, observed))
+        return align_block(block, cm, TypedRecords(typed, observed, haploid))
 
     def _match(self, block: SparseBlock, name: str) -> BlockMatch:
         judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, self._target[name].alleles)

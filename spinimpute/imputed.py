@@ -117,7 +117,9 @@ class ImputedWindow:
             target = self.target.take(rows)
             observed = target.dense()
             dosages = self._alt_doses(first, last, observed[record])
-            yield ImputedBlock(self.sites.take(rows), record, dosages, observed, target.typed)
+            yield ImputedBlock(
+                self.sites.take(rows), record, dosages, observed, target.typed, haploid=target.haploid
+            )
 
     def _alt_doses(self, first: int, last: int, observed: NDArray[np.int8]) -> NDArray[np.float32]:
         """Return (V, T) of some variants, at which alleles are observed (V, T) or -1."""

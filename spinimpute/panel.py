@@ -20,16 +20,17 @@ from spinimpute.sites import Sites
 @dataclass(frozen=True)
 class TypedRecords:
     """Which of R records the target was typed at: typed (R,) bool, and observed (R', T) int8 at those R' the
-    target's alleles in the panel's coding, -1 missing.
+    target's alleles in the panel's coding, -1 missing. haploid (S,) marks the samples that are haploid there.
     """
 
     typed: NDArray[np.bool_]
     observed: NDArray[np.int8]
+    haploid: NDArray[np.bool_] | None = None
 
     def take(self, records: slice) -> TypedRecords:
         """Return those of consecutive records."""
         before, within = (int(self.typed[part].sum()) for part in (slice(records.start), records))
-        return TypedRecords(self.typed[records], self.observed[before : before + within])
+        return TypedRecords(self.typed[records], self.observed[before : before + within], self.haploid)
 
     def dense(self) -> NDArray[np.int8]:
         """Return (R, T) alleles, -1 also where a record was not typed."""
@@ -39,9 +40,11 @@ class TypedRecords:
 
     @staticmethod
     def concatenate(parts: Sequence[TypedRecords]) -> TypedRecords:
-        """Join the records of consecutive blocks."""
+        """Join the records of consecutive blocks of the same ploidy."""
         return TypedRecords(
-            np.concatenate([part.typed for part in parts]), np.concatenate([part.observed for part in parts])
+            np.concatenate([part.typed for part in parts]),
+            np.concatenate([part.observed for part in parts]),
+            parts[0].haploid,
         )
 
 

@@ -36,7 +36,8 @@ class PhasedSection:
 
     sites are the panel's; name and target_record (M,) tell where the target has them; swapped (M, S) which
     genotypes have their alleles the other way round there. If asked for, filled (Q, C) holds the
-    probabilities of C allele codes for the Q missing alleles, in the order of (M, T).
+    probabilities of C allele codes for the Q missing alleles, in the order of (M, T). haploid (S,) marks the
+    samples that are haploid there, None if there are none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PhasedSection:
     swapped: NDArray[np.bool_]
     alleles: NDArray[np.int8]
     filled: NDArray[np.float32] | None
+    haploid: NDArray[np.bool_] | None
 
     def blocks(self, size: int = PIECE) -> Iterator[ImputedBlock]:
         """Yield the records to write, some at a time: phased genotypes, and doses of filled alleles."""
@@ -62,7 +64,8 @@ class PhasedSection:
             )
             by_code[missing, : self.filled.shape[1]] = self.filled[first:last]
             np.copyto(doses, by_code[record, :, allele], where=missing[record])
-            yield ImputedBlock(sites, record, doses, codes, np.ones(len(sites), np.bool_))
+            typed = np.ones(len(sites), np.bool_)
+            yield ImputedBlock(sites, record, doses, codes, typed, haploid=self.haploid)
 
 
 def count_unphased(target: Mapping[str, TargetChromosome]) -> int:
@@ -110,7 +113,7 @@ class Phaser:
         self, blocks: Iterable[TypedBlock], target: Mapping[str, TargetChromosome]
     ) -> Iterator[PhasedSection]:
         """Yield all typed records of the target, phased."""
-        for name, chromosome in groupby(blocks, key=lambda block: block.name):
+        for (name, *_), chromosome in groupby(blocks, key=_stretch):
             yield from self._chromosome(chromosome, target[name].unphased)
 
     def _chromosome(
@@ -157,7 +160,13 @@ class Phaser:
             swapped=(alleles != block.alleles)[kept, 0::2],
             alleles=alleles[kept],
             filled=filled,
+            haploid=block.haploid,
         )
+
+
+def _stretch(block: TypedBlock) -> tuple[str, int, bool]:
+    """What changes from one chromosome, or stretch of the same ploidy, to the next."""
+    return block.name, block.panel.shape[1], block.haploid is not None
 
 
 def _join(blocks: Sequence[TypedBlock]) -> TypedBlock:
@@ -171,6 +180,7 @@ def _join(blocks: Sequence[TypedBlock]) -> TypedBlock:
         np.concatenate([block.panel for block in blocks]),
         np.concatenate([block.alleles for block in blocks]),
         np.concatenate([block.target_record for block in blocks]),
+        blocks[0].haploid,
     )
 
 
@@ -182,4 +192,5 @@ def _rows(block: TypedBlock, rows: slice) -> TypedBlock:
         block.panel[rows],
         block.alleles[rows],
         block.target_record[rows],
+        block.haploid,
     )

@@ -94,7 +94,9 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     tally = _Tally(target, listener)
     with _open_panel(config, samples, excluded) as panel:
         read = partial(sparse_blocks, panel, region)
-        align = partial(Alignment, genetic_map=genetic_map, excluded=markers, fix=fixes)
+        align = partial(
+            Alignment, genetic_map=genetic_map, excluded=markers, fix=fixes, contigs=panel.contigs
+        )
         phaser = Phaser(samples, config.seed, _threads(config), fill=model is None)
         if count_unphased(target) and model:
             target = phased_target(target, phaser.sections(align(target).typed_blocks(read()), target))

@@ -107,7 +107,8 @@ def _compare_blocks(where: str, ours: RecordBlock, theirs: RecordBlock) -> None:
         list(zip([each.chrom] * len(each), each.pos.tolist(), each.ref, each.alts, each.ids, strict=True))
         for each in (a, b)
     ]
-    differs = (ours.alleles != theirs.alleles).any(axis=1)
+    same_ploidy = ours.alleles.shape == theirs.alleles.shape
+    differs = (ours.alleles != theirs.alleles).any(axis=1) if same_ploidy else np.ones(len(a), np.bool_)
     differs |= np.array([x != y for x, y in zip(*keys, strict=True)])
     if differs.any():
         row = int(differs.argmax())

@@ -57,6 +57,8 @@ class TypedSection:
         seeds: Sequence[Sequence[int]],
     ) -> None:
         """Put the open genotypes (M, S) of some people among alleles (M, T) in order; each has a seed."""
+        if not len(people):
+            return
         current, columns = _haplotypes(alleles, people)
         persons = [_Person(current[p], is_open[:, s], seeds[p]) for p, s in enumerate(people.tolist())]
         with ThreadPoolExecutor(self._threads) as pool:

@@ -46,17 +46,22 @@ def cut_windows(
     """Regroup panel blocks into windows, holding no more than one window with its flanks.
 
     A core ends after core_cm, or sooner where it would have more than most_doses variants times target
-    haplotypes.
+    haplotypes. No window has records of different ploidy.
     """
-    for _, chromosome in groupby(blocks, key=lambda block: block.sites.chrom):
+    for _, chromosome in groupby(blocks, key=_stretch):
         cutter = _Cutter(core_cm, flank_cm, most_doses)
         for block in chromosome:
             yield from cutter.add(block)
         yield from cutter.finish()
 
 
+def _stretch(block: PanelBlock) -> tuple[str, int, bool]:
+    """What changes from one chromosome, or stretch of the same ploidy, to the next."""
+    return block.sites.chrom, block.marks.haplotypes, block.target.haploid is not None
+
+
 class _Cutter:
-    """Cuts one chromosome. It holds the blocks of the next core and of its flanks.
+    """Cuts one chromosome, or a stretch of it. It holds the blocks of the next core and of its flanks.
 
     Records and typed variants are counted from the first ones that are held. The next core begins with record
     _begin, and at the map position _start; _passed counts the typed variants that are no longer held.

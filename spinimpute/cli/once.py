@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 
 class WrongUsage(typer.BadParameter):
@@ -25,7 +25,7 @@ class OnceCommand(TyperCommand):
         given = Counter(
             each.opts[0]
             for each in self.make_parser(ctx).parse_args(list(args))[2]
-            if each.param_type_name == "option" and not each.is_flag and not each.multiple
+            if isinstance(each, TyperOption) and not each.is_flag and not each.multiple
         )
         for name, times in given.items():
             if times > 1:

@@ -35,10 +35,12 @@ def pack_chunk(block: SparseBlock) -> bytes:
         marks.packed,
     ):
         npy.write_array(file, array, allow_pickle=False)
+    if block.haploid is not None:
+        npy.write_array(file, block.haploid, allow_pickle=False)
     return file.getvalue()
 
 
-def unpack_chunk(data: bytes, chrom: str, haplotypes: int) -> SparseBlock:
+def unpack_chunk(data: bytes, chrom: str, samples: int) -> SparseBlock:
     """Undo `pack_chunk`; ValueError or EOFError if data are none of its bytes."""
     file = BytesIO(data)
     arrays = [npy.read_array(file, allow_pickle=False) for _ in range(7)]
@@ -50,7 +52,10 @@ def unpack_chunk(data: bytes, chrom: str, haplotypes: int) -> SparseBlock:
     total = np.concatenate([[0], _values(gaps).cumsum()])
     carriers = (total[1:] - np.repeat(total[starts[:-1]], counts)).astype(np.int32)
     sites = _sites(text.tobytes().decode(), chrom, pos)
-    return SparseBlock(sites, flip, VariantMarks(haplotypes, starts, carriers, packed_rows(rare), packed))
+    haploid = npy.read_array(file, allow_pickle=False) if file.tell() < len(data) else None
+    haplotypes = 2 * samples - (0 if haploid is None else int(haploid.sum()))
+    marks = VariantMarks(haplotypes, starts, carriers, packed_rows(rare), packed)
+    return SparseBlock(sites, flip, marks, haploid)
 
 
 def write_array(array: NDArray[Any]) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 MOST_ALLELES = 127  # the highest allele code that int8 holds
 
 # Why decoding stopped at a row.
-OK, COLUMNS, NO_GENOTYPES, MALFORMED, HAPLOID, POLYPLOID, OUT_OF_RANGE = range(7)
+OK, COLUMNS, NO_GENOTYPES, MALFORMED, POLYPLOID, OUT_OF_RANGE = range(6)
 
 
 class Decoded(NamedTuple):
@@ -37,14 +37,11 @@ def byte(data: NDArray[np.uint8], position: int) -> int:
 def genotype_rule(done: Decoded) -> str:
     """The rule that a faulty genotype breaks, and what was found."""
     return {
-        HAPLOID: "haploid genotypes are not supported yet",
-        POLYPLOID: "genotypes must be diploid",
+        POLYPLOID: "genotypes must be haploid or diploid",
         OUT_OF_RANGE: f"an allele code must not exceed the number of ALT alleles, or {MOST_ALLELES}",
-    }.get(done.fault, "a genotype must be two allele codes, as in 0|1")
+    }.get(done.fault, "a genotype must be one or two allele codes, as in 0|1")
 
 
 def genotype_found(done: Decoded) -> str:
     """What was found in place of a genotype that holds to the rule."""
-    return {HAPLOID: "1 allele", POLYPLOID: "3 alleles or more", OUT_OF_RANGE: str(done.code)}.get(
-        done.fault, ""
-    )
+    return {POLYPLOID: "3 alleles or more", OUT_OF_RANGE: str(done.code)}.get(done.fault, "")

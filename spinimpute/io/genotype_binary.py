@@ -7,7 +7,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.io.decoded import (
-    HAPLOID,
     MALFORMED,
     MOST_ALLELES,
     NO_GENOTYPES,
@@ -22,7 +21,7 @@ _LENGTHS = 8  # bytes of the two lengths that begin a record
 _SHARED = 24  # bytes of the fixed part of a record
 _INT8, _INT16, _INT32, _FLOAT, _CHAR = 1, 2, 3, 5, 7
 _LONG = 15  # a length in a descriptor that says that the length follows
-_MISSING, _ENDED = -1, -2
+_MISSING, _ENDED = -1, -2  # the latter stays as the absent allele of a haploid genotype
 _LEAST_FIELD = 3  # bytes: descriptor and value of the key, descriptor of the values
 _MOST_PLAIN = 60  # below the codes that the end of a vector would give in _plain
 
@@ -137,9 +136,7 @@ def _samples(
         if ploidy > 2 and _allele(data, begin + 2 * width, kind)[0] != _ENDED:
             return POLYPLOID, sample, 0
         if second == _ENDED:
-            if first >= 0:
-                return HAPLOID, sample, 0
-            second, bar = _MISSING, False
+            second, bar = (_ENDED, True) if first >= 0 else (_MISSING, False)
         if max(first, second) > min(n_alts, MOST_ALLELES):
             return OUT_OF_RANGE, sample, max(first, second)
         if column[sample] >= 0:

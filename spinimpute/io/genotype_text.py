@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from spinimpute.io.decoded import (
     COLUMNS,
-    HAPLOID,
     MALFORMED,
     MOST_ALLELES,
     NO_GENOTYPES,
@@ -24,8 +23,8 @@ _COMMA, _DOT, _ZERO, _COLON, _G, _T = (ord(char) for char in ",.0:GT")
 _PHASED, _UNPHASED = ord("|"), ord("/")
 _FIXED = 9  # columns before the first sample
 _ALT = 4  # index of the ALT column
-_MISSING = -1
-_NEITHER = -2
+_MISSING, _ABSENT = -1, -2
+_NEITHER = -3
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -148,7 +147,7 @@ def _plain_samples(text: NDArray[np.uint8], position: int, n_alts: int, alleles:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _genotype(text: NDArray[np.uint8], position: int) -> tuple[int, int, bool, int, int]:
-    """Decode any genotype: two allele codes, -1 missing, whether phased, where it ends, the fault."""
+    """Decode any genotype: two allele codes, -1 missing, -2 absent; whether phased, its end, the fault."""
     first, position = _allele(text, position)
     second, bar = _MISSING, False
     if text[position] == _PHASED or text[position] == _UNPHASED:
@@ -157,20 +156,20 @@ def _genotype(text: NDArray[np.uint8], position: int) -> tuple[int, int, bool, i
         if text[position] == _PHASED or text[position] == _UNPHASED:
             return 0, 0, False, position, POLYPLOID
     elif first >= 0:
-        return 0, 0, False, position, HAPLOID
+        second, bar = _ABSENT, True
     if text[position] == _COLON:
         while text[position] != _TAB and text[position] != _NEWLINE:
             position += 1
     elif text[position] == _RETURN:
         position += 1
-    if first < _MISSING or second < _MISSING or not (text[position] == _TAB or text[position] == _NEWLINE):
+    if first < _MISSING or second < _ABSENT or not (text[position] == _TAB or text[position] == _NEWLINE):
         return 0, 0, False, position, MALFORMED
     return first, second, bar, position, OK
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _allele(text: NDArray[np.uint8], position: int) -> tuple[int, int]:
-    """Decode an allele code, -1 if missing, -2 if no allele; return it with the position after it."""
+    """Decode an allele code, -1 if missing, -3 if no allele; return it with the position after it."""
     if text[position] == _DOT:
         return _MISSING, position + 1
     code, begin = 0, position

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.contents import Count, FileCount, Kind
+from spinimpute.io.ploidy import Haploids, PanelPloidy, doubled, find_haploids
 from spinimpute.io.prepared import PreparedPanel, is_prepared
 from spinimpute.io.records import MISSING, RecordBlock, block_records, refuse
 from spinimpute.io.region import Region
@@ -85,13 +86,14 @@ class TargetChromosome:
     """All target records of one chromosome: alleles (R, T) int8 with -1 missing.
 
     unphased (R, S) marks genotypes of two different alleles, or one of them missing, whose order says
-    nothing; None if there are none.
+    nothing; None if there are none. haploid tells who is haploid where; there both alleles are the same.
     """
 
     sites: Sites
     alleles: NDArray[np.int8]
     samples: list[str]
     unphased: NDArray[np.bool_] | None = None
+    haploid: Haploids | None = None
 
 
 def read_panel(
@@ -111,7 +113,8 @@ def panel_blocks(
     """Yield the blocks of an open panel, which are shorter if it has many samples; SpinImputeError unless all
     is phased, complete and unique.
 
-    Without a region, a panel without records is an error too.
+    Haplotypes that haploid samples lack are left out. Without a region, a panel without records is an error
+    too.
     """
     yield from _some(file, _checked_blocks(file, region, max_records), region)
 
@@ -119,10 +122,13 @@ def panel_blocks(
 def _checked_blocks(
     file: VariantReader, region: Region | None, max_records: int | None = None
 ) -> Iterator[RecordBlock]:
+    ploidy = PanelPloidy(file.where, file.samples)
     for block in file.blocks(max_records or block_records(len(file.samples)), region):
-        if not file.checked:
-            _check_panel(file, block)
-        yield block
+        if file.checked:
+            yield block
+            continue
+        _check_panel(file, block)
+        yield from ploidy.parts(block)
 
 
 def _some(file: VariantReader, blocks: Iterable[T], region: Region | None) -> Iterator[T]:
@@ -157,16 +163,19 @@ def read_target(
         if not parts:
             found = f"none in {region}" if region else "none"
             raise SpinImputeError("the file must have records", where=file.where, found=found)
-        return {chrom: _join(blocks, file.samples) for chrom, blocks in parts.items()}
+        return {chrom: _join(blocks, file) for chrom, blocks in parts.items()}
 
 
-def _join(blocks: list[RecordBlock], samples: list[str]) -> TargetChromosome:
+def _join(blocks: list[RecordBlock], file: VariantReader) -> TargetChromosome:
     sites = Sites.concatenate([block.sites for block in blocks])
     alleles = np.concatenate([block.alleles for block in blocks])
+    haploid = find_haploids(sites, alleles, file.samples, file.where)
+    if haploid:
+        alleles = doubled(alleles)
     if all(block.phased.all() for block in blocks):
-        return TargetChromosome(sites, alleles, samples)
+        return TargetChromosome(sites, alleles, file.samples, haploid=haploid)
     unphased = ~np.concatenate([block.phased for block in blocks]) & (alleles[:, 0::2] != alleles[:, 1::2])
-    return TargetChromosome(sites, alleles, samples, unphased if unphased.any() else None)
+    return TargetChromosome(sites, alleles, file.samples, unphased if unphased.any() else None, haploid)
 
 
 def _check_panel(file: VariantReader, block: RecordBlock) -> None:
@@ -174,7 +183,7 @@ def _check_panel(file: VariantReader, block: RecordBlock) -> None:
         rule = "panel genotypes must be phased"
         remedy = "phase the panel, or write | if homozygotes alone are unphased"
         refuse(~block.phased, file.where, block.sites, file.samples, rule, "/ for |", remedy)
-    if block.alleles.min() == MISSING:
+    if block.alleles.min() < 0 and (block.alleles == MISSING).any():
         gaps = (block.alleles.reshape(len(block.sites), -1, 2) == MISSING).any(axis=2)
         remedy = "impute or drop it first, e.g. bcftools view -g ^miss"
         refuse(

@@ -106,7 +106,7 @@ class PreparedPanel:
             raise
         self.contigs = self.details.contigs
         kept = set(self.samples)
-        self._kept = np.repeat([name in kept for name in self.details.samples], 2)
+        self._kept = np.array([name in kept for name in self.details.samples])
 
     def __enter__(self) -> PreparedPanel:
         return self
@@ -165,7 +165,7 @@ class PreparedPanel:
         chunk = self.chunks[number]
         with self._whole(f" {chunk.chrom}:{chunk.first}-{chunk.last}"):
             data = self._archive.read(_chunk_name(number))
-            block = unpack_chunk(data, chunk.chrom, 2 * len(self.details.samples))
+            block = unpack_chunk(data, chunk.chrom, len(self.details.samples))
         return block if len(self.samples) == len(self.details.samples) else block.keep(self._kept)
 
     def _check_version(self) -> None:

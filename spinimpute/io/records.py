@@ -14,6 +14,7 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.sites import Sites
 
 MISSING = -1
+ABSENT = -2  # in the second place of a haploid genotype
 _BLOCK_RECORDS, _BLOCK_ALLELES = 1024, 1 << 23
 GENOTYPE_RULE = "every record needs genotypes"
 _SORT = "sort the file with bcftools sort"
@@ -21,11 +22,16 @@ _SORT = "sort the file with bcftools sort"
 
 @dataclass(frozen=True)
 class RecordBlock:
-    """Consecutive records of one chromosome: alleles (R, T) int8 with -1 missing, phased (R, S)."""
+    """Consecutive records of one chromosome: alleles (R, T) int8 with -1 missing and -2
+    absent, phased (R, S).
+
+    Of a panel, absent haplotypes are left out: alleles are (R, N), and haploid (S,) marks whose they are.
+    """
 
     sites: Sites
     alleles: NDArray[np.int8]
     phased: NDArray[np.bool_]
+    haploid: NDArray[np.bool_] | None = None
 
 
 class Site(NamedTuple):

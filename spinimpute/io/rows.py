@@ -23,12 +23,14 @@ _DIGITS = np.array([list(f"{tick / _TICKS:.3f}".encode()) for tick in range(2 * 
 @dataclass(frozen=True)
 class TargetOnlyBlock:
     """Target records of one chromosome that the panel lacks, in coordinate order: alleles (R, T) int8, -1
-    missing. unphased (R, S) marks genotypes whose order says nothing; None if there are none.
+    missing. unphased (R, S) marks genotypes whose order says nothing, haploid (R, S) those that have their
+    first allele only; None if there are none.
     """
 
     sites: Sites
     alleles: NDArray[np.int8]
     unphased: NDArray[np.bool_] | None = None
+    haploid: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class ImputedBlock:
     record (V,) int32 is the record index of each variant, ascending, a record's variants in ALT order;
     dosages (V, T) float32 the ALT dose per haplotype in [0, 1], 0 or 1 where observed; observed (R, T) int8
     the target's allele code in the panel's coding, -1 where not typed or missing; typed (R,) bool.
+    haploid (S,) marks the samples that have their first haplotype only, None if there are none.
     """
 
     sites: Sites
@@ -46,11 +49,20 @@ class ImputedBlock:
     observed: NDArray[np.int8]
     typed: NDArray[np.bool_]
     target_only: TargetOnlyBlock | None = None
+    haploid: NDArray[np.bool_] | None = None
 
     @cached_property
     def sums(self) -> DoseSums:
         """Sufficient statistics of AF and DR2."""
-        return DoseSums.of(self.dosages)
+        return DoseSums.of(self.dosages if self.haploid is None else self.dosages[:, self.present])
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(T,) whether there is such a haplotype."""
+        present = np.ones(self.dosages.shape[1], np.bool_)
+        if self.haploid is not None:
+            present[1::2] = ~self.haploid
+        return present
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ def encode(block: ImputedBlock, fields: RowFormat) -> bytes:
     for count in np.unique(counts):
         chosen = np.flatnonzero(counts == count)
         dosages = block.dosages[starts[chosen, None] + np.arange(count)]
-        cells = _cells(dosages, block.observed[chosen], fields)
+        cells = _cells(dosages, block.observed[chosen], block.present[1::2], fields)
         for row, text in zip(chosen.tolist(), cells, strict=True):
             rows[row] += text
     if block.target_only:
@@ -92,16 +104,16 @@ def _target_only_rows(chrom: str, kept: TargetOnlyBlock, fields: RowFormat) -> I
     """Yield rows with the genotypes as given: nothing is estimated, so every other field is missing."""
     sites, keys = kept.sites, fields.keys()
     blank = ":." * keys.count(":")
-    unphased = (
-        np.zeros((len(sites), kept.alleles.shape[1] // 2), np.bool_)
-        if kept.unphased is None
-        else kept.unphased
-    )
-    columns = zip(sites.pos.tolist(), sites.ids, sites.ref, sites.alts, kept.alleles, unphased, strict=True)
-    for position, identifier, ref, alts, alleles, is_open in columns:
+    none = np.zeros((len(sites), kept.alleles.shape[1] // 2), np.bool_)
+    unphased = none if kept.unphased is None else kept.unphased
+    marks = np.where(none if kept.haploid is None else kept.haploid, "", np.where(unphased, "/", "|"))
+    columns = zip(sites.pos.tolist(), sites.ids, sites.ref, sites.alts, kept.alleles, marks, strict=True)
+    for position, identifier, ref, alts, alleles, mark in columns:
         codes = ["." if code < 0 else str(code) for code in alleles.tolist()]
-        marks = np.where(is_open, "/", "|").tolist()
-        cells = [f"{a}{mark}{b}{blank}" for a, mark, b in zip(codes[0::2], marks, codes[1::2], strict=True)]
+        cells = [
+            f"{a}{between}{b if between else ''}{blank}"
+            for a, between, b in zip(codes[0::2], mark.tolist(), codes[1::2], strict=True)
+        ]
         start = f"{chrom}\t{position}\t{identifier}\t{ref}\t{','.join(alts) or '.'}"
         yield ("\t".join([start, ".\tPASS\tTYPED_ONLY", keys, *cells]) + "\n").encode()
 
@@ -129,14 +141,19 @@ def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat)
     return rows
 
 
-def _cells(dosages: NDArray[np.float32], observed: NDArray[np.int8], fields: RowFormat) -> Iterator[bytes]:
+def _cells(
+    dosages: NDArray[np.float32],
+    observed: NDArray[np.int8],
+    diploid: NDArray[np.bool_],
+    fields: RowFormat,
+) -> Iterator[bytes]:
     """Yield the sample columns with the line end, of records that share the number A of ALT alleles.
 
-    dosages (R, A, T), observed (R, T).
+    dosages (R, A, T), observed (R, T), diploid (S,). Haploid samples have no AP2 and no GP.
     """
     codes = np.where(observed >= 0, observed, most_probable(dosages))
     first, second = dosages[:, :, 0::2], dosages[:, :, 1::2]
-    numbers = [first + second]
+    numbers = [first + second * diploid]
     if fields.ap:
         numbers += [first, second]
     if fields.gp:
@@ -144,12 +161,13 @@ def _cells(dosages: NDArray[np.float32], observed: NDArray[np.int8], fields: Row
     # A field of a record without ALT alleles has no numbers, and is a dot.
     none = np.full((len(first), 1, first.shape[2]), np.nan, np.float32)
     numbers = [part if part.shape[1] else none for part in numbers]
+    short = numbers[0].shape[1] * (2 if fields.ap else 1)
     separators = b"".join(b":" + b"," * (part.shape[1] - 1) for part in numbers)
     values = np.concatenate(numbers, axis=1)
     width = 2 * (1 + _MOST_DIGITS) + values.shape[1] * 6
     text = np.empty(codes.shape[0] * (values.shape[2] * width + 1), np.uint8)
     ends = np.empty(codes.shape[0], np.int64)
-    _spell(codes, values, np.frombuffer(separators, np.uint8), _DIGITS, text, ends)
+    _spell(codes, values, diploid, short, np.frombuffer(separators, np.uint8), _DIGITS, text, ends)
     start = 0
     for end in ends.tolist():
         yield text[start:end].tobytes()
@@ -160,18 +178,20 @@ def _cells(dosages: NDArray[np.float32], observed: NDArray[np.int8], fields: Row
 def _spell(
     codes: NDArray[np.int8],
     values: NDArray[np.float32],
+    diploid: NDArray[np.bool_],
+    short: int,
     separators: NDArray[np.uint8],
     digits: NDArray[np.uint8],
     text: NDArray[np.uint8],
     ends: NDArray[np.int64],
 ) -> None:
     """Write the samples of each record: genotype of codes (R, T), then values (R, L, S), each behind its
-    separator (L,).
+    separator (L,); of a sample that is not diploid (S,) one code and the first `short` values.
     """
     at = 0
     for r in range(codes.shape[0]):
         for s in range(values.shape[2]):
-            for h in range(2):
+            for h in range(1 + diploid[s]):
                 text[at] = _BAR if h else _TAB
                 at += 1
                 code = codes[r, 2 * s + h]
@@ -183,7 +203,7 @@ def _spell(
                     at += 1
                 text[at] = _ZERO + code % 10
                 at += 1
-            for i in range(values.shape[1]):
+            for i in range(values.shape[1] if diploid[s] else short):
                 text[at] = separators[i]
                 at += 1
                 if np.isnan(values[r, i, s]):

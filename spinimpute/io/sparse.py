@@ -18,12 +18,13 @@ class SparseBlock:
     """Consecutive complete, phased records of one chromosome as V variants (ALT alleles) on N haplotypes.
 
     A mark stands for what is rarer: a marked haplotype carries the ALT, or lacks it where
-    flip (V,) is set.
+    flip (V,) is set. haploid (S,) marks the samples that have one haplotype, None if there are none.
     """
 
     sites: Sites
     flip: NDArray[np.bool_]
     marks: VariantMarks
+    haploid: NDArray[np.bool_] | None = None
 
     @staticmethod
     def from_block(block: RecordBlock) -> SparseBlock:
@@ -35,7 +36,7 @@ class SparseBlock:
         bits = np.packbits(marks, axis=1, bitorder="little")
         flip = 2 * np.bitwise_count(bits).sum(axis=1, dtype=np.int64) > n
         invert(bits, flip, n)
-        return SparseBlock(block.sites, flip, VariantMarks.of_bits(bits, n))
+        return SparseBlock(block.sites, flip, VariantMarks.of_bits(bits, n), block.haploid)
 
     def dense(self) -> RecordBlock:
         """The block with all alleles (R, N), all of them phased."""
@@ -48,8 +49,9 @@ class SparseBlock:
         marks = self.marks
         alleles = np.empty((len(self.sites), marks.haplotypes), np.int8)
         _spread(alleles, base, order, record, value, marks.starts, marks.carriers, marks.row, marks.packed)
-        phased = np.broadcast_to(np.True_, (len(self.sites), marks.haplotypes // 2))
-        return RecordBlock(self.sites, alleles, phased)
+        samples = marks.haplotypes // 2 if self.haploid is None else len(self.haploid)
+        phased = np.broadcast_to(np.True_, (len(self.sites), samples))
+        return RecordBlock(self.sites, alleles, phased, self.haploid)
 
     def records(self, begin: int, end: int) -> SparseBlock:
         """The records from begin to end."""
@@ -57,21 +59,29 @@ class SparseBlock:
             return self
         first, last = np.searchsorted(self.sites.record(), [begin, end])
         sites = self.sites.take(slice(begin, end))
-        return SparseBlock(sites, self.flip[first:last], self.marks.part(int(first), int(last)))
+        return SparseBlock(sites, self.flip[first:last], self.marks.part(int(first), int(last)), self.haploid)
 
     def choose(self, kept: NDArray[np.bool_]) -> SparseBlock:
         """The records that are set in kept (R,)."""
         variants = np.flatnonzero(kept[self.sites.record()])
-        return SparseBlock(self.sites.take(kept), self.flip[variants], self.marks.take(variants))
+        return SparseBlock(
+            self.sites.take(kept), self.flip[variants], self.marks.take(variants), self.haploid
+        )
 
     def keep(self, kept: NDArray[np.bool_]) -> SparseBlock:
-        """The block on the haplotypes that are set in kept (N,), as if there had never been others."""
-        marks = self.marks.keep(kept)
+        """The block on the samples that are set in kept (S,), as if there had never been others."""
+        haplotypes, haploid = np.repeat(kept, 2), self.haploid
+        if haploid is not None:
+            present = np.ones(len(haplotypes), np.bool_)
+            present[1::2] = ~haploid
+            haplotypes = haplotypes[present]
+            haploid = haploid[kept] if haploid[kept].any() else None
+        marks = self.marks.keep(haplotypes)
         n, count = marks.haplotypes, marks.count
         flip = 2 * np.where(self.flip, n - count, count) > n
         bits = marks.bits()
         invert(bits, flip != self.flip, n)
-        return SparseBlock(self.sites, flip, VariantMarks.of_bits(bits, n))
+        return SparseBlock(self.sites, flip, VariantMarks.of_bits(bits, n), haploid)
 
 
 def variant_alleles(sites: Sites) -> tuple[NDArray[np.int32], NDArray[np.int8]]:

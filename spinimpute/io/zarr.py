@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.decoded import (
-    HAPLOID,
     MALFORMED,
     MOST_ALLELES,
     OUT_OF_RANGE,
@@ -26,6 +25,7 @@ from spinimpute.io.decoded import (
     genotype_rule,
 )
 from spinimpute.io.records import (
+    ABSENT,
     MISSING,
     Batch,
     RecordBlock,
@@ -39,7 +39,7 @@ from spinimpute.io.zarr_arrays import ZarrArrays
 from spinimpute.provenance import sha256
 from spinimpute.sites import resolve_contig
 
-_FILL = -2  # stands where a genotype of lower ploidy has no allele
+_FILL = ABSENT  # stands where a genotype of lower ploidy has no allele
 
 
 class ZarrFile:
@@ -166,7 +166,7 @@ class _ZarrSource:
         piece = Batch(len(self._columns), 0)
         piece.sites = sites
         piece.alleles = genotypes.reshape(len(sites), -1).astype(np.int8, copy=False)
-        piece.phased = self._phased(begin, end)
+        piece.phased = self._phased(begin, end) | (genotypes[:, :, 1] == ABSENT)
         self._piece, self._used, self._next = piece, 0, end
 
     def _sites(self, begin: int, end: int) -> list[Site]:
@@ -198,14 +198,18 @@ class _ZarrSource:
         return phased if self._all else phased[:, self._columns]
 
     def _diploid(self, sites: list[Site], genotypes: NDArray[np.integer]) -> NDArray[np.integer]:
-        """Allele codes (R, S, 2), all of their record; the store may have room for a higher ploidy."""
+        """Allele codes (R, S, 2), all of their record; the store may have room for a higher ploidy, or not
+        for two.
+        """
         if genotypes.shape[2] == 1:
-            self._refuse(HAPLOID, np.ones_like(genotypes, np.bool_), sites, genotypes)
+            genotypes = np.concatenate([genotypes, np.full_like(genotypes, _FILL)], axis=2)
         self._refuse(POLYPLOID, genotypes[:, :, 2:] != _FILL, sites, genotypes)
         genotypes = genotypes[:, :, :2]
         if genotypes.min() < MISSING:
-            self._refuse(HAPLOID, genotypes == _FILL, sites, genotypes)
-            self._refuse(MALFORMED, genotypes < MISSING, sites, genotypes)
+            self._refuse(MALFORMED, genotypes < [MISSING, ABSENT], sites, genotypes)
+            unknown = (genotypes[:, :, 0] == MISSING) & (genotypes[:, :, 1] == _FILL)
+            genotypes = genotypes.copy()
+            genotypes[unknown, 1] = MISSING
         most = np.array([min(len(site.alts), MOST_ALLELES) for site in sites])
         if (genotypes.max(axis=(1, 2)) > most).any():
             self._refuse(OUT_OF_RANGE, genotypes > most[:, None, None], sites, genotypes)

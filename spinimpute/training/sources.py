@@ -59,7 +59,7 @@ def _biallelic(block: RecordBlock) -> tuple[NDArray[np.int64], NDArray[np.uint8]
 
 def read_sources(ref: Path, genetic_map: GeneticMap, excluded: Collection[str] = ()) -> list[Source]:
     """Read a phased panel as sources of at most 3 Mb; stretches with fewer than 200 variable variants are
-    left out.
+    left out, and so are those with haploid samples.
 
     Raises SpinImputeError if no stretch is left, or for a panel that `read_panel` refuses.
     """
@@ -78,6 +78,11 @@ def read_sources(ref: Path, genetic_map: GeneticMap, excluded: Collection[str] =
         pending.clear()
 
     for block in read_panel(ref, exclude_samples=excluded):
+        if block.haploid is not None:
+            # Pseudo-targets are people with two haplotypes.
+            finish()
+            chrom = ""
+            continue
         if block.sites.chrom != chrom or int(block.sites.pos[0]) - start > MAX_SPAN_BP:
             finish()
             chrom, start = block.sites.chrom, int(block.sites.pos[0])

@@ -77,7 +77,6 @@ def test_stops_when_the_arrays_are_full() -> None:
 @pytest.mark.parametrize(
     ("genotypes", "alt", "fault", "sample"),
     [
-        (("0|1", "0"), "C", genotype_text.HAPLOID, 1),
         (("0|1|1", "0|1"), "C", genotype_text.POLYPLOID, 0),
         (("0|1", "0|2"), "C", genotype_text.OUT_OF_RANGE, 1),
         (("0|1", "0|1"), ".", genotype_text.OUT_OF_RANGE, 0),
@@ -88,7 +87,7 @@ def test_stops_when_the_arrays_are_full() -> None:
         (("0|1", "0|"), "C", genotype_text.MALFORMED, 1),
         (("", "0|1"), "C", genotype_text.MALFORMED, 0),
         (("0|1", "0|1x"), "C", genotype_text.MALFORMED, 1),
-        (("0|1", "0-1"), "C", genotype_text.HAPLOID, 1),
+        (("0|1", "0-1"), "C", genotype_text.MALFORMED, 1),
         (("0|1",), "C", genotype_text.COLUMNS, 0),
         (("0|1", "0|1", "0|1"), "C", genotype_text.COLUMNS, 1),
     ],
@@ -98,6 +97,14 @@ def test_faults(genotypes: tuple[str, ...], alt: str, fault: int, sample: int) -
     done, _, _, _ = run(good + "\n" + rec(9, "A", alt, *genotypes).row() + "\n" + good, [0, 1])
     assert (done.rows, done.lines, done.position) == (1, 2, len(good) + 1)
     assert (done.fault, done.sample) == (fault, sample)
+
+
+def test_haploid() -> None:
+    text = rec(5, "A", "C,G", "0", "2:7", ".", ".:1", "1\r", fmt="GT:DP").row() + "\n"
+    done, alleles, phased, _ = run(text, [0, 1, 2, 3, 4])
+    assert done.fault == genotype_text.OK
+    assert alleles.tolist() == [[0, -2, 2, -2, -1, -1, -1, -1, 1, -2]]
+    assert phased.tolist() == [[True, True, False, False, True]]
 
 
 @pytest.mark.parametrize("fmt", ["DP", "DP:GT", "GTX", "G", "GL", ""])

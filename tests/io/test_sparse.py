@@ -62,9 +62,9 @@ def test_some_records_of_some_haplotypes(block: RecordBlock, data: st.DataObject
     inside = np.zeros(len(block.sites), np.bool_)
     inside[begin:end] = True
     for found in (
-        sparse.records(begin, end).keep(kept),
-        sparse.keep(kept).records(begin, end),
-        sparse.choose(inside).keep(kept),
+        sparse.records(begin, end).keep(np.array(people)),
+        sparse.keep(np.array(people)).records(begin, end),
+        sparse.choose(inside).keep(np.array(people)),
     ):
         assert_same(found.dense(), expected)
         np.testing.assert_array_equal(found.flip, afresh.flip)
