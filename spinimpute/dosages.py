@@ -57,6 +57,55 @@ class DoseSums:
         return np.clip(ratio, 0.0, 1.0)
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _sum_pairs(
+    dosages: NDArray[np.float32], alt: NDArray[np.float32], seen: NDArray[np.bool_], sums: NDArray[np.float64]
+) -> None:
+    """Fill sums (V, 5): how many pairs are seen; the sums of doses, of their squares, of ALT alleles, of
+    doses at those; rounded to ticks.
+    """
+    for v in range(dosages.shape[0]):
+        n, s1, s2, alts, both = 0, 0.0, 0.0, 0.0, 0.0
+        for t in range(dosages.shape[1]):
+            if seen[v, t]:
+                dose = np.float64(dosages[v, t])
+                n += 1
+                s1 += np.rint(dose * _TICKS)
+                s2 += np.rint(dose * dose * _TICKS)
+                alts += alt[v, t]
+                both += np.rint(dose * _TICKS) * alt[v, t]
+        sums[v, 0], sums[v, 3] = n, alts
+        sums[v, 1], sums[v, 2], sums[v, 4] = s1 / _TICKS, s2 / _TICKS, both / _TICKS
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """Sufficient statistics of the correlation of doses with observed alleles, 0 or 1, at V variants.
+
+    sums (V, 5): pairs; the sums of doses, of their squares, of alleles, and of the products of both.
+    """
+
+    sums: NDArray[np.float64]
+
+    @staticmethod
+    def of(dosages: NDArray[np.float32], alt: NDArray[np.float32], seen: NDArray[np.bool_]) -> PairSums:
+        """Sum the pairs that are seen (V, T)."""
+        sums = np.empty((len(dosages), 5))
+        _sum_pairs(dosages, alt, seen, sums)
+        return PairSums(sums)
+
+    def __add__(self, other: PairSums) -> PairSums:
+        return PairSums(self.sums + other.sums)
+
+    @property
+    def r2(self) -> NDArray[np.float64]:
+        """Squared correlation (V,), 0 where either does not vary."""
+        n, s1, s2, alts, both = self.sums.T
+        spread = (n * s2 - s1**2) * (n * alts - alts**2)
+        ratio = np.divide((n * both - s1 * alts) ** 2, spread, out=np.zeros_like(spread), where=spread > 1e-9)
+        return np.asarray(np.clip(ratio, 0.0, 1.0), np.float64)
+
+
 def allele_frequency(dosages: NDArray[np.float32]) -> NDArray[np.float64]:
     """Estimated ALT frequency (V,) from doses (V, T)."""
     return DoseSums.of(dosages).af

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.io.rows import ImputedBlock
+from spinimpute.io.rows import ImputedBlock, LeftOutBlock
 from spinimpute.panel import TypedRecords, Variants
 from spinimpute.sites import Sites
 
@@ -96,6 +96,23 @@ def _spread(
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What typed variants would be imputed as if their own alleles were not known: agreement (M, T), in
+    DOSE_TICKS, is the probability of the observed allele at each variant (M,), which are ascending.
+    """
+
+    variant: NDArray[np.int64]
+    agreement: NDArray[np.uint16]
+
+    def block(self, first: int, last: int, alt: NDArray[np.float32], seen: NDArray[np.bool_]) -> LeftOutBlock:
+        """The doses of the variants from first to last, at which alt (V, T) is observed where it was seen."""
+        low, high = np.searchsorted(self.variant, [first, last])
+        rows = self.variant[low:high] - first
+        agreement = self.agreement[low:high].astype(np.float32) / np.float32(DOSE_TICKS)
+        return LeftOutBlock(rows, np.where(alt[rows] > 0, agreement, 1 - agreement), alt[rows], seen[rows])
+
+
+@dataclass(frozen=True)
 class ImputedWindow:
     """What a window came to, with what of the window is written."""
 
@@ -103,6 +120,7 @@ class ImputedWindow:
     core: Variants
     target: TypedRecords
     rarer: Doses
+    left_out: LeftOut | None = None
 
     def blocks(self, size: int = PIECE_RECORDS) -> Iterator[ImputedBlock]:
         """Yield the core's records with the doses of their ALT alleles, some at a time.
@@ -117,8 +135,16 @@ class ImputedWindow:
             target = self.target.take(rows)
             observed = target.dense()
             dosages = self._alt_doses(first, last, observed[record])
+            seen = observed[record] >= 0
+            left_out = self.left_out.block(first, last, dosages, seen) if self.left_out else None
             yield ImputedBlock(
-                self.sites.take(rows), record, dosages, observed, target.typed, haploid=target.haploid
+                self.sites.take(rows),
+                record,
+                dosages,
+                observed,
+                target.typed,
+                haploid=target.haploid,
+                left_out=left_out,
             )
 
     def _alt_doses(self, first: int, last: int, observed: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
-from spinimpute.imputed import DoseList, ImputedWindow, to_ticks
+from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
 from spinimpute.li_stephens import Chains, run_chains
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.spin.model import Spin, entropy
@@ -55,22 +55,27 @@ class Engine:
         size = max(1, BATCH_TOKENS[self.device.type] // (len(anchors) * n_context))
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
 
-        def work(targets: slice) -> tuple[Queries, NDArray[np.float32]]:
+        agreement = np.empty((len(window.core_variant), n_targets), np.uint16)
+
+        def work(targets: slice) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
             return self._batch(window, anchors, orders, segments, targets)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            for targets, (queries, probability) in zip(batches, pool.map(work, batches), strict=True):
+            for targets, (queries, probability, agree) in zip(batches, pool.map(work, batches), strict=True):
+                agreement[:, targets] = to_ticks(agree.T)
                 counts = np.bincount(queries.target, minlength=targets.stop - targets.start)
                 doses.add(counts, queries.variant, to_ticks(probability))
         absent = np.full(len(window.core.cm), to_ticks(ABSENT))
-        return ImputedWindow(window.sites, window.core, window.target, doses.doses(absent))
+        left_out = LeftOut(window.core_variant, agreement)
+        return ImputedWindow(window.sites, window.core, window.target, doses.doses(absent), left_out)
 
     @torch.inference_mode()
     def _batch(
         self, window: Window, anchors: Anchors, orders: PanelOrders, segments: Segments, targets: slice
-    ) -> tuple[Queries, NDArray[np.float32]]:
+    ) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
-        chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments)
+        left_out = slice(window.core_typed, window.core_typed + len(window.core_variant))
+        chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments, left_out)
         weights = self._weigh(window, anchors, context, chains, targets)
         spread = entropy(weights)
         queries = copy_alleles(
@@ -84,7 +89,7 @@ class Engine:
         parts = (queries.frequency, queries.chain, queries.entropy, queries.query)
         features = (self._tensor(part) for part in parts)
         probability = torch.sigmoid(self.network.calibration(*features))
-        return queries, probability.cpu().numpy()
+        return queries, probability.cpu().numpy(), chains.agreement
 
     def _weigh(
         self, window: Window, anchors: Anchors, context: Context, chains: Chains, targets: slice

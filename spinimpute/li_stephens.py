@@ -27,6 +27,8 @@ from spinimpute.typed import TypedWindow
 JUMPS_PER_CM = np.array([1.0, 3.0, 10.0])
 # Probability that a typed allele differs from the copied one, for each chain.
 ERRORS = np.array([1e-3, 3e-3, 1e-2])
+# The chain that is asked for typed alleles left out.
+LEFT_OUT = 1
 # Chains begin this far from the outermost anchors; what lies beyond they would have forgotten by there.
 WARM_UP_CM = 1.0
 # States this much less likely than all being equal copy nothing: they are many and weigh little.
@@ -37,10 +39,14 @@ NEGLIGIBLE = 0.1
 class Chains:
     """What P chains say: posterior (T, A, K, P) of each context haplotype, dose (T, V, P) of each marked
     allele.
+
+    agreement (T, M) is the probability, by one of the chains, of the target's own allele at each typed
+    variant left out, if that allele was not known; it means nothing where the allele is missing.
     """
 
     posterior: NDArray[np.float32]
     dose: NDArray[np.float32]
+    agreement: NDArray[np.float32]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -134,6 +140,74 @@ def _combine(
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _pass_over(
+    state: NDArray[np.float32],
+    total: np.float32,
+    differs: NDArray[np.uint8],
+    odds: np.float32,
+    jump: np.float32,
+    moved: NDArray[np.float32],
+) -> np.float32:
+    """As `_step`; moved (S,) becomes the weights between jump and variant, as they are without it."""
+    base = jump / np.float32(state.shape[0])
+    stay = (np.float32(1) - jump) / total
+    penalty = odds - np.float32(1)
+    after = np.float32(0)
+    for s in range(state.shape[0]):
+        moved[s] = stay * state[s] + base
+        state[s] = moved[s] * (np.float32(1) + penalty * np.float32(differs[s]))
+        after += state[s]
+    return after
+
+
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _agreement(
+    before: NDArray[np.float32], after: NDArray[np.float32], differs: NDArray[np.uint8]
+) -> np.float32:
+    """The share of states, weighted by before x after (S,), that do not differ."""
+    same, total = np.float32(0), np.float32(0)
+    for s in range(before.shape[0]):
+        both = before[s] * after[s]
+        total += both
+        same += both * (np.float32(1) - np.float32(differs[s]))
+    return same / total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _leave_one_out(
+    differs: NDArray[np.uint8],
+    gap: NDArray[np.int64],
+    jump: NDArray[np.float32],
+    odds: np.float32,
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    first: int,
+    agreement: NDArray[np.float32],
+) -> None:
+    """Fill agreement (M',) for typed variants from first on, each from all the others.
+
+    left and right (A, S) are from `_sweep`; between two anchors the chain runs once more from both sides.
+    """
+    n, end = left.shape[1], first + agreement.shape[0]
+    longest = 0
+    for a in range(gap.shape[0] - 1):
+        longest = max(longest, gap[a + 1] - gap[a])
+    behind = np.empty((longest, n), np.float32)
+    ahead = np.empty(n, np.float32)
+    for a in range(gap.shape[0] - 1):
+        if gap[a + 1] <= first or gap[a] >= end:
+            continue
+        state, total = right[a + 1].copy(), np.float32(1)
+        for m in range(gap[a + 1] - 1, gap[a] - 1, -1):
+            total = _pass_over(state, total, differs[m], odds, jump[m + 1], behind[m - gap[a]])
+        state, total = left[a].copy(), np.float32(1)
+        for m in range(gap[a], gap[a + 1]):
+            total = _pass_over(state, total, differs[m], odds, jump[m], ahead)
+            if first <= m < end:
+                agreement[m - first] = _agreement(ahead, behind[m - gap[a]], differs[m])
+
+
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) -> None:
     """Set small ones of (A, S) probabilities to zero and mark the others in weighs; they sum to one again."""
     n = posterior.shape[1]
@@ -215,10 +289,14 @@ def _run(
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     share: NDArray[np.float32],
+    first: int,
     posterior: NDArray[np.float32],
     dose: NDArray[np.float32],
+    agreement: NDArray[np.float32],
 ) -> None:
-    """Fill posterior (T, A, K, P) and dose (T, V, P); target is typed at panel variants from low on."""
+    """Fill posterior (T, A, K, P), dose (T, V, P) and agreement (T, M); target is typed at panel variants
+    from low on, and left out from first on.
+    """
     n_target, n_anchors, n_context = haplotype.shape
     n_chains = jump.shape[0]
     seat = np.full(panel.shape[0], -1, np.int32)
@@ -233,6 +311,8 @@ def _run(
         for i in range(n_chains):
             _sweep(differs, gap, jump[i], odds[i], False, states[i])
             _sweep(differs, gap, jump[i], odds[i], True, beyond)
+            if i == LEFT_OUT:
+                _leave_one_out(differs, gap, jump[i], odds[i], states[i], beyond, first, agreement[t])
             _combine(states[i], beyond, gap, jump[i])
             for a in range(n_anchors):
                 for k in range(n_context):
@@ -264,20 +344,23 @@ def run_chains(
     targets: slice,
     marks: HaplotypeMarks,
     segments: Segments,
+    left_out: slice = slice(0, 0),
 ) -> Chains:
     """Run the chains over the typed variants of some targets, whose context this is, and copy what is marked
-    at the variants that the segments cut.
+    at the variants that the segments cut. Of typed variants between anchors, those of left_out are also left
+    out one by one.
     """
     n_chains = len(JUMPS_PER_CM)
     low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
     target = np.ascontiguousarray(window.target[low:high, targets])
     posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
     dose = np.zeros((target.shape[1], len(segments.share), n_chains), np.float32)
+    agreement = np.zeros((target.shape[1], left_out.stop - left_out.start), np.float32)
     _run(
         window.panel_words, target, low, anchors.gap - low,
         jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
         context.haplotype, marks, segments.start, np.searchsorted(marks.common, segments.start),
-        segments.left, segments.right, segments.share,
-        posterior, dose,
+        segments.left, segments.right, segments.share, left_out.start - low,
+        posterior, dose, agreement,
     )  # fmt: skip
-    return Chains(posterior, dose)
+    return Chains(posterior, dose, agreement)

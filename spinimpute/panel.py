@@ -90,7 +90,8 @@ class PanelBlock:
     """Records of a panel, with marks on who carries the rarer alleles and the target's alleles at them.
 
     cm (R,) map position; typed_cm (M,), typed_bits (M, ceil(N / 8)) and typed_target (M, T) int8 hold the
-    typed variants that tell panel haplotypes apart, in bits as `TypedWindow` has them.
+    typed variants that tell panel haplotypes apart, in bits as `TypedWindow` has them; typed_variant (M,)
+    says which of the variants they are.
     """
 
     sites: Sites
@@ -101,6 +102,7 @@ class PanelBlock:
     typed_cm: NDArray[np.float64]
     typed_bits: NDArray[np.uint8]
     typed_target: NDArray[np.int8]
+    typed_variant: NDArray[np.int64]
 
 
 def align_block(block: SparseBlock, cm: NDArray[np.float64], target: TypedRecords) -> PanelBlock:
@@ -121,4 +123,5 @@ def align_block(block: SparseBlock, cm: NDArray[np.float64], target: TypedRecord
         typed_cm=cm[record[typed]],
         typed_bits=bits,
         typed_target=np.where(seen < 0, np.int8(-1), seen == allele[typed][:, None]).astype(np.int8),
+        typed_variant=np.flatnonzero(typed),
     )

@@ -29,7 +29,8 @@ class Window:
     """A core to impute: its R records and V variants, and the typed variants of core and flanks.
 
     first_typed counts the chromosome's typed variants before the window's; target holds the target's alleles
-    at the core records.
+    at the core records. The typed variants from core_typed on are those of the core that core_variant (M',)
+    names.
     """
 
     sites: Sites
@@ -38,6 +39,8 @@ class Window:
     flanked: TypedWindow
     first_typed: int
     target: TypedRecords
+    core_typed: int
+    core_variant: NDArray[np.int64]
 
 
 def cut_windows(
@@ -119,6 +122,10 @@ class _Cutter:
         high = int(np.searchsorted(typed_cm, stop + self._flank_cm))
         core = _overlaps([block.cm for block in self._held], self._begin, end)
         typed = _overlaps([block.typed_cm for block in self._held], low, high)
+        core_low, core_variant = _core_typed([self._held[i] for i, _ in core], [part for _, part in core])
+        core_low += sum(len(block.typed_cm) for block in list(self._held)[: core[0][0]])
+        # Without flanks, the typed variants of the core's last map position may be left out.
+        inside = slice(max(low - core_low, 0), max(high - core_low, 0))
         window = Window(
             sites=Sites.concatenate([self._held[i].sites.take(part) for i, part in core]),
             core=_join_variants([self._held[i].variants for i, _ in core], [part for _, part in core]),
@@ -131,6 +138,8 @@ class _Cutter:
             ),
             first_typed=self._passed + low,
             target=TypedRecords.concatenate([self._held[i].target.take(part) for i, part in core]),
+            core_typed=max(core_low - low, 0),
+            core_variant=core_variant[inside],
         )
         self._go_on(cm, end, stop)
         return window
@@ -162,6 +171,20 @@ def _join_variants(variants: Sequence[Variants], records: Sequence[slice]) -> Va
         parts.append(each.part(first, last, part.start - done))
         done += part.stop - part.start
     return Variants.concatenate(parts)
+
+
+def _core_typed(blocks: Sequence[PanelBlock], records: Sequence[slice]) -> tuple[int, NDArray[np.int64]]:
+    """The typed variants at some records of consecutive blocks: how many the first block has before them, and
+    which variants among those at the records they are.
+    """
+    before, parts, done = 0, [], 0
+    for i, (block, part) in enumerate(zip(blocks, records, strict=True)):
+        first, last = np.searchsorted(block.variants.record, [part.start or 0, part.stop]).tolist()
+        low, high = np.searchsorted(block.typed_variant, [first, last]).tolist()
+        before = low if i == 0 else before
+        parts.append(block.typed_variant[low:high] - first + done)
+        done += last - first
+    return before, np.concatenate(parts)
 
 
 def _join_marks(blocks: Sequence[PanelBlock], records: Sequence[slice]) -> HaplotypeMarks:

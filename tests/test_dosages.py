@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from spinimpute.dosages import DoseSums, allele_frequency, dr2, genotype_probabilities, most_probable
+from spinimpute.dosages import (
+    DoseSums,
+    PairSums,
+    allele_frequency,
+    dr2,
+    genotype_probabilities,
+    most_probable,
+)
 
 doses = arrays(
     np.float32,
@@ -94,3 +101,27 @@ class TestGenotypeProbabilities:
                         )
         np.testing.assert_allclose(found, expected, atol=1e-6)
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+class TestPairSums:
+    @given(st.integers(0, 10_000))
+    @settings(deadline=None, max_examples=30)
+    def test_against_numpy_in_any_batches(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        doses = rng.random((4, 40)).astype(np.float32)
+        alt = (rng.random((4, 40)) < 0.4).astype(np.float32)
+        seen = rng.random((4, 40)) < 0.8
+        seen[:, :8], alt[:, 0], alt[:, 4] = True, 0, 1
+        whole = PairSums.of(doses, alt, seen)
+        expected = [np.corrcoef(doses[v, seen[v]], alt[v, seen[v]])[0, 1] ** 2 for v in range(4)]
+        np.testing.assert_allclose(whole.r2, expected, rtol=1e-5, atol=1e-7)
+        parts = [
+            PairSums.of(doses[:, part], alt[:, part], seen[:, part]) for part in (slice(0, 7), slice(7, 40))
+        ]
+        np.testing.assert_array_equal((parts[1] + parts[0]).r2, whole.r2)
+
+    def test_nothing_varies(self) -> None:
+        doses = np.array([[0.5, 0.5, 0.5], [0.1, 0.9, 0.2], [0.1, 0.4, 0.9]], np.float32)
+        alt = np.array([[0, 1, 1], [1, 1, 1], [0, 0, 1]], np.float32)
+        seen = np.array([[True] * 3, [True] * 3, [False] * 3])
+        assert PairSums.of(doses, alt, seen).r2.tolist() == [0, 0, 0]

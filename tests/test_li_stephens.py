@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from test_retrieval import make_window
 
 from spinimpute.copying import Segments, cut_segments
-from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, NEGLIGIBLE, jump_probability, run_chains
+from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, LEFT_OUT, NEGLIGIBLE, jump_probability, run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, order_panel, place_anchors, retrieve
 from spinimpute.tokens import task_features
@@ -55,6 +55,38 @@ def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
                 )
             copied = _copied(expected, alleles[:, pool], anchors.cm, cm)
             np.testing.assert_allclose(found.dose[t, :, i], copied, rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", [31, 32])
+def test_typed_alleles_left_out_one_by_one(seed: int) -> None:
+    window = make_window(seed, n_typed=23, n_panel=12)
+    anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 23]))
+    context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
+    marks, _, segments = _untyped_core(window, anchors, seed)
+    found = run_chains(window, anchors, context, slice(0, 3), marks, segments, slice(2, 20)).agreement
+    jump = jump_probability(window.cm)[LEFT_OUT].astype(np.float64)
+    for t in range(3):
+        panel = window.panel[:, np.unique(context.haplotype[t])].astype(np.int8)
+        for m in np.flatnonzero(window.target[2:20, t] >= 0).tolist():
+            expected = _left_out(panel, window.target[:, t], m + 2, jump, ERRORS[LEFT_OUT])
+            assert found[t, m] == pytest.approx(expected, rel=2e-3, abs=1e-5)
+
+
+def _left_out(
+    panel: NDArray[np.int8], target: NDArray[np.int8], left_out: int, jump: NDArray[np.float64], error: float
+) -> float:
+    """The probability of the allele at one variant by a chain that does not see it, panel (M, N)."""
+    n_typed, n = panel.shape
+    emission = np.where(panel == target[:, None], 1 - error, error)
+    emission[(target < 0) | (np.arange(n_typed) == left_out)] = 1.0
+    step = [(1 - j) * np.eye(n) + j / n for j in jump]
+    before, after = np.ones(n), np.ones(n)
+    for m in range(left_out):
+        before = (before @ step[m]) * emission[m]
+    for m in range(n_typed - 1, left_out, -1):
+        after = step[m] @ (emission[m] * after)
+    posterior = (before @ step[left_out]) * after
+    return float(posterior[panel[left_out] == target[left_out]].sum() / posterior.sum())
 
 
 def _enumerate(

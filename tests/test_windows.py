@@ -85,6 +85,24 @@ def test_aligned_block_holds_the_alleles() -> None:
     np.testing.assert_array_equal(block.typed_target, carries[seen][:, :2])
 
 
+def assert_typed_variants_of_cores(windows: list[Window], blocks: list[PanelBlock]) -> None:
+    """Each typed variant is in one core, where its map position and the target's alleles are found."""
+    done, found = 0, []
+    for window in windows:
+        rows = slice(window.core_typed, window.core_typed + len(window.core_variant))
+        np.testing.assert_array_equal(window.flanked.cm[rows], window.core.cm[window.core_variant])
+        record = window.core.record[window.core_variant]
+        observed = window.target.dense()[record]
+        carries = observed == window.core.allele[window.core_variant, None]
+        expected = np.where(observed < 0, -1, carries)
+        np.testing.assert_array_equal(window.flanked.target[rows], expected)
+        found += (window.core_variant + done).tolist()
+        done += len(window.core.cm)
+    starts = np.cumsum([0, *(len(block.variants.cm) for block in blocks)])
+    every = [block.typed_variant + start for block, start in zip(blocks, starts[:-1], strict=True)]
+    assert found == np.concatenate(every).tolist()
+
+
 @pytest.mark.parametrize(
     ("core_cm", "most"), [(0.7, 700), (3.0, 700), (50.0, 700), (3.0, 90), (0.3, 20), (3.0, 1)]
 )
@@ -98,6 +116,8 @@ def test_cores_tile_the_chromosome(core_cm: float, most: int) -> None:
         np.concatenate([w.target.dense() for w in windows]),
         np.concatenate([b.target.dense() for b in blocks]),
     )
+    assert_typed_variants_of_cores(windows, blocks)
+
     typed_cm = np.concatenate([b.typed_cm for b in blocks])
     marks = np.concatenate([b.marks.dense() for b in blocks])
     np.testing.assert_array_equal(np.concatenate([w.marks.dense(len(w.core.cm)) for w in windows]), marks)

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.dosages import DoseSums, genotype_probabilities, most_probable
+from spinimpute.dosages import DoseSums, PairSums, genotype_probabilities, most_probable
 from spinimpute.sites import Sites
 
 _TICKS = 1000  # of a dose: three decimals
@@ -34,6 +34,18 @@ class TargetOnlyBlock:
 
 
 @dataclass(frozen=True)
+class LeftOutBlock:
+    """Typed variants (M,) of a block: the ALT doses (M, T) that they would get if they were not typed, and
+    the doses (M, T), 0 or 1, that they were typed with, where they were seen (M, T).
+    """
+
+    variant: NDArray[np.int64]
+    dosages: NDArray[np.float32]
+    alt: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class ImputedBlock:
     """Imputed records of one chromosome, in coordinate order, and target-only ones to be written amid them.
 
@@ -50,6 +62,17 @@ class ImputedBlock:
     typed: NDArray[np.bool_]
     target_only: TargetOnlyBlock | None = None
     haploid: NDArray[np.bool_] | None = None
+    left_out: LeftOutBlock | None = None
+
+    @cached_property
+    def er2(self) -> NDArray[np.float64]:
+        """(V,) empirical r2; nan where it is not known."""
+        er2 = np.full(len(self.record), np.nan)
+        if self.left_out is not None:
+            found = self.left_out
+            sums = PairSums.of(found.dosages, found.alt, found.seen & self.present)
+            er2[found.variant] = sums.r2
+        return er2
 
     @cached_property
     def sums(self) -> DoseSums:
@@ -123,6 +146,7 @@ def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat)
     sites, sums = block.sites, block.sums
     af = [f"{value:.6f}" for value in sums.af.tolist()]
     dr2 = [f"{value:.4f}" for value in sums.dr2.tolist()]
+    er2 = ["." if np.isnan(value) else f"{value:.4f}" for value in block.er2.tolist()]
     keys = fields.keys()
     rows, low = [], 0
     columns = zip(
@@ -131,6 +155,8 @@ def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat)
     for position, identifier, ref, alts, typed, count in columns:
         high = low + count
         info = f"AF={','.join(af[low:high])};DR2={','.join(dr2[low:high])}" if count else ""
+        if any(value != "." for value in er2[low:high]):
+            info += f";ER2={','.join(er2[low:high])}"
         if not typed:
             info += ";IMP" if info else "IMP"
         rows.append(

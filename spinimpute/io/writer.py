@@ -21,6 +21,8 @@ _FIELDS = """\
 ##INFO=<ID=AF,Number=A,Type=Float,Description="Estimated ALT Allele Frequencies">
 ##INFO=<ID=DR2,Number=A,Type=Float,Description="Dosage R-Squared: estimated squared correlation between \
 estimated ALT dose and true ALT dose">
+##INFO=<ID=ER2,Number=A,Type=Float,Description="Empirical R-Squared: squared correlation between ALT dose \
+estimated without the marker's own alleles and observed ALT dose">
 ##INFO=<ID=IMP,Number=0,Type=Flag,Description="Imputed marker">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
 ##FORMAT=<ID=DS,Number=A,Type=Float,Description="Estimated ALT dose [P(RA) + 2*P(AA)]">

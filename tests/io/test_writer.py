@@ -17,7 +17,7 @@ from spinimpute.dosages import DoseSums
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.inputs import read_panel
 from spinimpute.io.outputs import OutputNames
-from spinimpute.io.rows import ImputedBlock, RowFormat, encode
+from spinimpute.io.rows import ImputedBlock, LeftOutBlock, RowFormat, encode
 from spinimpute.io.writer import DosageWriter
 from spinimpute.sites import Sites
 
@@ -115,6 +115,37 @@ def test_row_by_hand() -> None:
     )
 
 
+def test_empirical_r2_stands_on_typed_rows() -> None:
+    sites = Sites("20", np.array([7, 9]), ["A", "A"], [("C", "G"), ("C",)], [".", "."])
+    alt = np.array([[1, 0, 1, 0]], np.float32)
+    observed = np.array([[1, 0, 1, -1], [-1] * 4], np.int8)
+    dosages = np.concatenate([alt, np.zeros_like(alt), np.full_like(alt, 0.5)])
+    doses = np.array([[0.8, 0.1, 0.5, 0.9]], np.float32)
+    left_out = LeftOutBlock(np.array([0]), doses, alt, observed[:1] >= 0)
+    block = ImputedBlock(sites, sites.record(), dosages, observed, np.array([True, False]), left_out=left_out)
+    first, second = encode(block, RowFormat()).decode().splitlines()
+    # Of (.8, 1), (.1, 0), (.5, 1): (3 1.3 - 1.4 2)^2 / ((3 .9 - 1.4^2) (3 2 - 2^2)) = 1.21 / 1.48
+    assert ";ER2=0.8176,.\t" in first
+    assert "ER2" not in second
+
+
+def test_haploid_row_by_hand() -> None:
+    sites = Sites("X", np.array([7]), ["A"], [("C", "G")], ["."])
+    dosages = np.array([[0.2, 0.2, 0.7, 0.1], [0.1, 0.1, 0.2, 0.4]], np.float32)
+    observed = np.full((1, 4), -1, np.int8)
+    block = ImputedBlock(
+        sites, sites.record(), dosages, observed, np.array([False]), haploid=np.array([True, False])
+    )
+    (row,) = encode(block, RowFormat(ap=True)).decode().splitlines()
+    # AF of C = (.2 + .7 + .1) / 3
+    assert row.split("\t")[7].startswith("AF=0.333333,0.233333;")
+    assert row.split("\t")[8:] == [
+        "GT:DS:AP1:AP2", "0:0.200,0.100:0.200,0.100", "1|0:0.800,0.600:0.700,0.200:0.100,0.400",
+    ]  # fmt: skip
+    (row,) = encode(block, RowFormat(gp=True)).decode().splitlines()
+    assert row.split("\t")[9] == "0:0.200,0.100"
+
+
 def test_observed_alleles_win_over_doses() -> None:
     sites = Sites("20", np.array([7]), ["A"], [("C", "G")], ["."])
     block = ImputedBlock(
@@ -208,6 +239,7 @@ def test_header(tmp_path: Path) -> None:
         assert {key: field.number for key, field in file.header.info.items()} == {
             "AF": "A",
             "DR2": "A",
+            "ER2": "A",
             "IMP": 0,
         }
     assert gzip.decompress(names.vcf.read_bytes()).startswith(b"##fileformat=VCFv4.3\n")
