@@ -26,14 +26,14 @@ from spinimpute.config import FIXES, ImputeConfig
 from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
+from spinimpute.io.formats import open_writer
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, read_target, sparse_blocks
 from spinimpute.io.integrity import check_output
 from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
-from spinimpute.io.rows import ImputedBlock
-from spinimpute.io.writer import DosageWriter
+from spinimpute.io.rows import ImputedBlock, RowFormat
 from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
@@ -103,7 +103,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         alignment = align(target)
         meta = [] if config.no_version else _provenance(config, model, panel.digest())
         keep = config.keep_target_only
-        with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta, keep) as writer:
+        fields = RowFormat(config.ap, config.gp)
+        with open_writer(names, samples, panel.contigs, fields, meta, keep) as writer:
             if model:
                 engine = _engine(config, model)
                 windows = _ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap))

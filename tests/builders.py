@@ -19,6 +19,7 @@ import zarr
 from numpy.typing import NDArray
 
 from spinimpute.io.records import RecordBlock
+from spinimpute.io.rows import ImputedBlock
 from spinimpute.sites import Sites
 
 CONTIGS: Mapping[str, int | None] = {"20": 64_444_167, "21": 46_709_983}
@@ -191,6 +192,30 @@ def random_block(seed: int, records: int, samples: int) -> RecordBlock:
     pos = np.sort(rng.integers(1, 3 * records, records))
     sites = Sites("20", pos, ["A"] * records, alts, [f"rs{i}" for i in range(records)])
     return RecordBlock(sites, alleles, np.ones((records, samples), np.bool_))
+
+
+def imputed_block(
+    n_alts: list[int], samples: int = 3, seed: int = 0, begin: int = 1, chrom: str = "20"
+) -> ImputedBlock:
+    """A block whose records have so many ALT alleles; each third record is typed, some alleles missing."""
+    rng = np.random.default_rng(seed)
+    rows, haplotypes = len(n_alts), 2 * samples
+    sites = Sites(
+        chrom,
+        np.arange(begin, begin + rows, dtype=np.int64),
+        ["A"] * rows,
+        [tuple("C" * (i + 1) for i in range(n)) for n in n_alts],
+        [f"rs{i}" if i % 2 else "." for i in range(rows)],
+    )
+    typed = np.arange(rows) % 3 == 0
+    codes = np.array([rng.integers(-1, n + 1, haplotypes) for n in n_alts], np.int8).reshape(rows, haplotypes)
+    observed = np.where(typed[:, None], codes, np.int8(-1)).astype(np.int8)
+    dosages = [rng.dirichlet(np.full(n + 1, 0.3), haplotypes)[:, 1:].T for n in n_alts]
+    for record, code in zip(dosages, observed, strict=True):
+        for haplotype in np.flatnonzero(code >= 0):
+            record[:, haplotype] = np.arange(1, len(record) + 1) == code[haplotype]
+    stacked = np.concatenate(dosages) if dosages else np.empty((0, haplotypes))
+    return ImputedBlock(sites, sites.record(), stacked.astype(np.float32), observed, typed)
 
 
 def mixed_records() -> list[Rec]:

@@ -83,6 +83,7 @@ def impute(
     ref: options.Ref,
     gt: options.Gt,
     out: options.Out,
+    out_format: options.OutFormat = None,
     map: options.Map = None,
     chrom: options.Chrom = None,
     ap: options.Ap = False,
@@ -110,7 +111,8 @@ def impute(
     from spinimpute.cli.runs import run_dry, run_impute
 
     config = ImputeConfig(
-        ref=ref, gt=gt, out=out, map=map, chrom=chrom, ap=ap, gp=gp, window=window, overlap=overlap,
+        ref=ref, gt=gt, out=out, out_format=out_format, map=map, chrom=chrom, ap=ap, gp=gp,
+        window=window, overlap=overlap,
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
         keep_target_only=keep_target_only, fix=options.fixes(fix), impute=impute, model=model,
         device=device, nthreads=nthreads, seed=seed, no_version=no_version,

@@ -38,7 +38,21 @@ _FILE = {"metavar": "FILE", "show_default": False}
 Ref = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF, VCF Zarr or prepared.", **_FILE)]
 Gt = Annotated[Path, _option("--gt", text="Target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
 Out = Annotated[
-    str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")
+    str,
+    _option(
+        "--out",
+        text="Prefix of the output, or a name that ends in .vcf.gz, .bcf, .vcz or .bgen.",
+        metavar="OUT",
+    ),
+]
+OutFormat = Annotated[
+    str | None,
+    _option(
+        "--out-format",
+        text="Format of the output if --out is a prefix: vcf.gz, bcf, vcz or bgen.",
+        metavar="FORMAT",
+        show_default="vcf.gz",
+    ),
 ]
 Map = Annotated[
     Path | None,

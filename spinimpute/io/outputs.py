@@ -11,7 +11,8 @@ from pathlib import Path
 from spinimpute.errors import SpinImputeError
 
 PARTIAL = ".partial"
-_SUFFIXES = {".vcf.gz": ".tbi", ".bcf": ".csi"}
+# Formats with the suffix of their index, if they have one.
+_SUFFIXES = {".vcf.gz": ".tbi", ".bcf": ".csi", ".vcz": "", ".bgen": ""}
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class OutputNames:
 
     @staticmethod
     def from_out(out: str, out_format: str | None = None) -> OutputNames:
-        """Names for --out, a prefix or a name ending in .vcf.gz or .bcf; out_format goes with a prefix."""
+        """Names for --out, a prefix or a name with the ending of a format; out_format goes with a prefix."""
         suffix = next((end for end in _SUFFIXES if out.endswith(end)), None)
         prefix = out.removesuffix(suffix) if suffix else out
         wanted = f".{out_format.removeprefix('.')}" if out_format else suffix or ".vcf.gz"
         if wanted not in _SUFFIXES or (suffix and wanted != suffix) or not prefix or prefix.endswith(os.sep):
             raise SpinImputeError(
-                "the output must be a prefix, or a name ending in .vcf.gz or .bcf",
+                "the output must be a prefix, or a name ending in .vcf.gz, .bcf, .vcz or .bgen",
                 found=f"{out} as {wanted[1:]}",
             )
         return OutputNames(
@@ -51,6 +52,19 @@ def publish(partial: Path, path: Path) -> None:
     """Make sure that partial is on the disk, then rename it to path."""
     with partial.open("rb") as file:
         os.fsync(file.fileno())
+    _rename(partial, path)
+
+
+def publish_folder(partial: Path, path: Path) -> None:
+    """As `publish`, for a folder."""
+    for each in sorted(partial.rglob("*")):
+        if each.is_file():
+            with each.open("rb") as file:
+                os.fsync(file.fileno())
+    _rename(partial, path)
+
+
+def _rename(partial: Path, path: Path) -> None:
     partial.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
