@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from spinimpute.io.binary import BinarySource, read_binary_header
 from spinimpute.io.contents import Count, FileCount, Kind
@@ -18,20 +14,20 @@ from spinimpute.io.inflate import inflate
 from spinimpute.io.integrity import check_input, is_binary
 from spinimpute.io.records import RecordBlock, Source, in_order, kept_samples
 from spinimpute.io.region import Region
+from spinimpute.io.spool import spooled
 from spinimpute.io.text import Header, TextSource, read_header
 from spinimpute.provenance import sha256
 from spinimpute.sites import resolve_contig
 
 __all__ = ["RecordBlock", "Region", "VariantFile"]
 
-_STANDARD_INPUT = "-"
-
 
 class VariantFile:
     """A VCF or BCF file without the samples to exclude, read on a few threads.
 
-    The path "-" stands for standard input. samples are those read; contigs gives the length of each declared
-    contig, None if unknown. SpinImputeError if the file is not whole or has no samples or a faulty header.
+    The path may be "-", standard input, or an address that htslib knows, such as https://... samples are
+    those read; contigs gives the length of each declared contig, None if unknown. SpinImputeError if the file
+    is not whole or has no samples or a faulty header.
     """
 
     checked = False
@@ -39,9 +35,9 @@ class VariantFile:
     def __init__(
         self, path: Path, role: str = "panel", exclude_samples: Collection[str] = (), threads: int = 2
     ) -> None:
-        self._spool = _spooled() if str(path) == _STANDARD_INPUT else None
-        self.path = Path(self._spool.name) if self._spool else path
         self.where = f"{role} {path}"
+        self._spool = spooled(path, self.where)
+        self.path = Path(self._spool.name) if self._spool else path
         self._threads = threads
         try:
             check_input(self.path, role)
@@ -62,7 +58,7 @@ class VariantFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of standard input's copy, if there is one; blocks cannot be read after it."""
+        """Let go of the copy of what is no file, if there is one; blocks cannot be read after it."""
         if self._spool:
             self._spool.close()
 
@@ -142,14 +138,6 @@ class VariantFile:
             return source(self.path, self.where, self.samples, self._threads)
         offset = find_start(index, self._numbered, name, region.start or 1)
         return source(self.path, self.where, self.samples, self._threads, offset) if offset else None
-
-
-def _spooled() -> IO[bytes]:
-    """Standard input as a file, since its end must be seen before its beginning is used."""
-    spool = tempfile.NamedTemporaryFile(prefix="spinimpute-")  # noqa: SIM115 - closed with the reader
-    shutil.copyfileobj(sys.stdin.buffer, spool)
-    spool.flush()
-    return spool
 
 
 def _inside(region: Region, block: RecordBlock) -> Iterator[RecordBlock]:
