@@ -259,8 +259,8 @@ def test_end_to_end(tmp_path: Path) -> None:
     """Simulate, impute with an untrained network (a copying model), and find the truth again."""
     pytest.importorskip("msprime")
     import torch
-
     from spinimpute.evaluate import read_truth, score
+
     from spinimpute.spin.checkpoint import save_model
     from spinimpute.spin.model import Spin, SpinConfig
 

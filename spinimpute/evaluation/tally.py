@@ -1,0 +1,114 @@
+"""Sums over compared variants, from which every measure follows; memory does not grow with the variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.evaluation.comparison import Compared
+from spinimpute.evaluation.measures import (
+    CODES,
+    DOSE_EDGES,
+    ESTIMATE_EDGES,
+    MIN_MINOR,
+    MOMENTS,
+    bin_sums,
+    bins_of,
+    maf_bins,
+    moments,
+    variant_r2,
+)
+from spinimpute.evaluation.variants import KINDS
+
+STEP = 20_000  # bp that are summed up together along a chromosome
+DENSITY = 25  # cells on each side of the plot of estimated against true r2
+_DOSES = len(DOSE_EDGES) - 1
+_CELLS = np.linspace(0, 1, DENSITY + 1)
+
+
+@dataclass
+class EstimateSums:
+    """The file's estimate of r2 (x) against the true one (y), over variants where both are known."""
+
+    moments: NDArray[np.float64] = field(default_factory=lambda: np.zeros(MOMENTS))
+    bins: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(ESTIMATE_EDGES) - 1, 3)))
+    cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros((DENSITY, DENSITY), np.int64))
+
+    def add(self, estimated: NDArray[np.float64], true: NDArray[np.float64]) -> None:
+        """Add variants (V,)."""
+        known = np.isfinite(estimated) & np.isfinite(true)
+        x, y = estimated[known], true[known]
+        self.moments += moments(x, y, axis=0)
+        self.bins += bin_sums(bins_of(x, ESTIMATE_EDGES), len(self.bins), x, y)
+        cells = bins_of(x, _CELLS) * DENSITY + bins_of(y, _CELLS)
+        self.cells += np.bincount(cells, minlength=DENSITY**2).reshape(DENSITY, DENSITY)
+
+
+class Tally:
+    """Axes: B + 1 MAF bins, the last for variants of which the panel has one allele only; K types of variant;
+    S samples; D bins of dose.
+    """
+
+    def __init__(self, samples: int, edges: tuple[float, ...]) -> None:
+        groups = len(edges), len(KINDS)
+        self.edges = edges
+        self.moments = np.zeros((*groups, samples, MOMENTS))
+        self.calls = np.zeros((*groups, samples, CODES), np.int64)
+        self.calibration = np.zeros((*groups, _DOSES, 3))
+        self.sample_calibration = np.zeros((samples, _DOSES, 3))
+        self.variants = np.zeros(groups, np.int64)
+        self.variant_r2 = np.zeros((*groups, 2))  # variants of which it is defined, and its sum
+        self.estimates = EstimateSums()
+        self.along: dict[str, NDArray[np.float64]] = {}  # (W, 6) moments of each STEP
+
+    def add(self, block: Compared) -> NDArray[np.float64]:
+        """Add the variants of a block; return the moments (V, 6) of each."""
+        each = moments(block.dosages, block.true, axis=1)
+        kinds = block.variants.kinds
+        bins = maf_bins(block.frequency, self.edges)  # -1 is the last row
+        for label in np.unique(bins * len(KINDS) + kinds):
+            group = int(label // len(KINDS)), int(label % len(KINDS))
+            rows = np.flatnonzero((bins == group[0]) & (kinds == group[1]))
+            self._add_group(group, block, rows, each[rows])
+        self.estimates.add(block.estimated, variant_r2(each, MIN_MINOR))
+        self._add_along(block, each)
+        return each
+
+    def _add_group(
+        self, group: tuple[int, int], block: Compared, rows: NDArray[np.intp], each: NDArray[np.float64]
+    ) -> None:
+        dosages, true = block.dosages[rows], block.true[rows]
+        self.variants[group] += len(rows)
+        self.moments[group] += moments(dosages, true, axis=0)
+        self.calls[group] += call_counts(true, block.calls[rows])
+        single = variant_r2(each)
+        defined = np.isfinite(single)
+        self.variant_r2[group] += defined.sum(), single[defined].sum()
+        known = np.isfinite(dosages) & np.isfinite(true)
+        samples = np.broadcast_to(np.arange(dosages.shape[1]), dosages.shape)[known]
+        x, y = dosages[known].astype(np.float64), true[known].astype(np.float64)
+        cells = samples * _DOSES + bins_of(x, DOSE_EDGES)
+        sums = bin_sums(cells, self.sample_calibration.shape[0] * _DOSES, x, y)
+        sums = sums.reshape(self.sample_calibration.shape)
+        self.sample_calibration += sums
+        self.calibration[group] += sums.sum(axis=0)
+
+    def _add_along(self, block: Compared, each: NDArray[np.float64]) -> None:
+        steps = block.variants.pos // STEP
+        held = self.along.get(block.chrom, np.zeros((0, MOMENTS)))
+        if (need := int(steps[-1]) + 1) > len(held):
+            # Twice the length, so that growing costs little.
+            held = np.concatenate([held, np.zeros((2 * need - len(held), MOMENTS))])
+            self.along[block.chrom] = held
+        np.add.at(held, steps, each)
+
+
+def call_counts(true: NDArray[np.float32], calls: NDArray[np.int8]) -> NDArray[np.int64]:
+    """(S, 9) genotypes of each sample by true x called ALT count, from (V, S); missing ones left out."""
+    known = np.isfinite(true) & (calls >= 0)
+    codes = np.where(known, 3 * np.nan_to_num(true).astype(np.int64) + calls, 0)
+    codes += CODES * np.arange(true.shape[1])
+    counts = np.bincount(codes[known], minlength=CODES * true.shape[1])
+    return counts.reshape(true.shape[1], CODES)

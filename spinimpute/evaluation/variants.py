@@ -1,0 +1,105 @@
+"""Variants of several files, brought side by side as their positions go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.sites import Sites
+
+KINDS = ("SNP", "indel", "other")
+_SNP, _INDEL, _OTHER = range(3)
+_BASES = frozenset("ACGTN")
+
+Key = tuple[int, str, str]
+
+
+@dataclass(frozen=True)
+class Variants:
+    """V variants (ALT alleles) of one chromosome in order: keys are position, REF and ALT; columns are (V, ...)."""
+
+    keys: list[Key]
+    columns: Mapping[str, NDArray[Any]]
+
+    @staticmethod
+    def of(sites: Sites, columns: Mapping[str, NDArray[Any]]) -> Variants:
+        """The variants of some records; case has no meaning in a sequence."""
+        keys = [
+            (pos, ref.upper(), alt.upper())
+            for pos, ref, alts in zip(sites.pos.tolist(), sites.ref, sites.alts, strict=True)
+            for alt in alts
+        ]
+        return Variants(keys, columns)
+
+    @property
+    def pos(self) -> NDArray[np.int64]:
+        """(V,) the positions."""
+        return np.array([key[0] for key in self.keys], np.int64)
+
+    @property
+    def kinds(self) -> NDArray[np.int8]:
+        """(V,) the type of each variant, an index of KINDS."""
+        return np.array([_kind(ref, alt) for _, ref, alt in self.keys], np.int8)
+
+    def take(self, rows: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Variants:
+        """The chosen variants."""
+        chosen = np.arange(len(self.keys))[rows].tolist()
+        return Variants(
+            [self.keys[row] for row in chosen], {name: values[rows] for name, values in self.columns.items()}
+        )
+
+    def find(self, wanted: Variants) -> NDArray[np.int64]:
+        """(W,) the first row that has each wanted variant, -1 for none."""
+        rows = {key: row for row, key in reversed(list(enumerate(self.keys)))}
+        return np.array([rows.get(key, -1) for key in wanted.keys], np.int64)
+
+    def first_ones(self) -> NDArray[np.bool_]:
+        """(V,) False where an earlier variant has the same key."""
+        seen: set[Key] = set()
+        # set.add returns None, which makes the second half of the test true.
+        return np.array([key not in seen and not seen.add(key) for key in self.keys], np.bool_)
+
+    @staticmethod
+    def join(parts: list[Variants]) -> Variants:
+        """Parts of one chromosome in a row."""
+        keys = [key for part in parts for key in part.keys]
+        return Variants(
+            keys, {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+        )
+
+
+class Cursor:
+    """Goes through blocks of one chromosome's variants, position by position."""
+
+    def __init__(self, blocks: Iterable[Variants]) -> None:
+        self._blocks: Iterator[Variants] = iter(blocks)
+        self._rest: Variants | None = None
+
+    def through(self, position: int) -> Variants | None:
+        """The variants not yet given, up to and with a position; None if there are none."""
+        parts: list[Variants] = []
+        while True:
+            block = self._rest if self._rest is not None else next(self._blocks, None)
+            self._rest = None
+            if block is None:
+                break
+            end = int(np.searchsorted(block.pos, position, "right"))
+            if end:
+                parts.append(block.take(slice(0, end)))
+            if end < len(block.keys):
+                self._rest = block.take(slice(end, None))
+                break
+        return Variants.join(parts) if parts else None
+
+
+def _kind(ref: str, alt: str) -> int:
+    """SNP: one base for another; indel: sequences of other length; other: of equal length, symbols, *."""
+    if not set(ref + alt) <= _BASES:
+        return _OTHER
+    if len(ref) == len(alt):
+        return _SNP if len(ref) == 1 else _OTHER
+    return _INDEL

@@ -1,0 +1,222 @@
+"""Dosages, genotype calls and quality estimates of imputed files, variant by variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.errors import SpinImputeError
+from spinimpute.io.index import usable_index
+from spinimpute.io.inputs import VariantReader, open_variants
+from spinimpute.io.records import RecordBlock, RecordOrder, Site, kept_samples
+from spinimpute.io.region import Region
+from spinimpute.io.sparse import variant_alleles
+from spinimpute.io.vcf import VariantFile
+from spinimpute.sites import Sites, resolve_contig
+
+ESTIMATES = ("DR2", "R2")  # INFO fields: Beagle's and ours, Minimac's
+_IMPUTED = ("IMP", "IMPUTED")  # flags of records that were not typed, by the same tools
+
+
+@dataclass(frozen=True)
+class DosageBlock:
+    """V variants (ALT alleles) of consecutive records of one chromosome, S samples.
+
+    dosages (V, S) float32 ALT dose in [0, 2], nan missing; calls (V, S) int8 the call's number of ALT alleles,
+    -1 missing; estimated (V,) the file's own estimate of r2, nan if it has none; frequency (V,) its AF, nan
+    likewise; typed (V,) by its flags.
+    """
+
+    sites: Sites
+    dosages: NDArray[np.float32]
+    calls: NDArray[np.int8]
+    estimated: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    typed: NDArray[np.bool_]
+
+
+class DosageReader(Protocol):
+    """An open file of genotypes; has_dosages tells that it has DS, marks_typed that flags tell what was typed,
+    estimate which of its INFO fields estimates r2 ("" if none).
+    """
+
+    where: str
+    samples: list[str]
+    contigs: dict[str, int | None]
+    has_dosages: bool
+    marks_typed: bool
+    estimate: str
+
+    def blocks(self, chrom: str | None = None) -> Iterator[DosageBlock]:
+        """Yield blocks of one chromosome, or of all; SpinImputeError at records that cannot be used."""
+
+
+def open_dosages(path: Path, role: str = "imputed") -> DosageReader:
+    """Open an imputed file; without DS, and in other formats than VCF and BCF, calls serve as dosages."""
+    reader = open_variants(path, role)
+    return DosageFile(reader) if isinstance(reader, VariantFile) else CallFile(reader)
+
+
+def allele_counts(block: RecordBlock) -> NDArray[np.int8]:
+    """(V, S) ALT alleles of each variant in each genotype, -1 if the genotype is not complete."""
+    record, allele = variant_alleles(block.sites)
+    pairs = block.alleles.reshape(len(block.sites), -1, 2)[record]
+    counts = (pairs == allele[:, None, None]).sum(axis=2, dtype=np.int8)
+    counts[pairs.min(axis=2) < 0] = -1
+    return counts
+
+
+def block_size(samples: int) -> int:
+    """Records to read at a time, so that a block's doses stay within tens of megabytes."""
+    return max(16, min(1024, 4_000_000 // max(1, samples)))
+
+
+class CallFile:
+    """Genotype calls of any file that the readers take, as dosages."""
+
+    has_dosages = marks_typed = False
+    estimate = ""
+
+    def __init__(self, reader: VariantReader) -> None:
+        self._reader = reader
+        self.where, self.samples, self.contigs = reader.where, reader.samples, reader.contigs
+
+    def blocks(self, chrom: str | None = None) -> Iterator[DosageBlock]:
+        """Yield blocks of one chromosome, or of all; SpinImputeError as the reader."""
+        region = Region(chrom) if chrom is not None else None
+        for block in self._reader.blocks(block_size(len(self.samples)), region):
+            calls = allele_counts(block)
+            dosages = np.where(calls < 0, np.float32(np.nan), calls.astype(np.float32))
+            nothing = np.full(len(calls), np.nan)
+            yield DosageBlock(block.sites, dosages, calls, nothing, nothing, np.zeros(len(calls), np.bool_))
+
+
+class DosageFile:
+    """A VCF or BCF file with DS, or else GT; SpinImputeError if it is not whole or has neither."""
+
+    def __init__(self, file: VariantFile) -> None:
+        self._file = file  # which may hold a copy of standard input
+        self._path, self.where = file.path, file.where
+        self.samples, self.contigs = kept_samples(file.samples, (), file.where), file.contigs
+        kinds = _declared(self._open())
+        self.has_dosages = ("FORMAT", "DS") in kinds
+        self.estimate = next((name for name in ESTIMATES if ("INFO", name) in kinds), "")
+        self._flags = [name for name in _IMPUTED if ("INFO", name) in kinds]
+        self.marks_typed = bool(self._flags)
+
+    def blocks(self, chrom: str | None = None) -> Iterator[DosageBlock]:
+        """Yield blocks of one chromosome, or of all, in the file's order; SpinImputeError if out of order."""
+        order = RecordOrder(self.where)
+        batch: list[Any] = []
+        size = block_size(len(self.samples))
+        for record in self._records(chrom):
+            if batch and (
+                record.CHROM != batch[0].CHROM or (len(batch) >= size and record.POS != batch[-1].POS)
+            ):
+                yield self._block(batch, order)
+                batch = []
+            batch.append(record)
+        if batch:
+            yield self._block(batch, order)
+
+    def _open(self) -> Any:
+        import cyvcf2
+
+        return cyvcf2.VCF(str(self._path))
+
+    def _records(self, chrom: str | None) -> Iterator[Any]:
+        file = self._open()
+        if chrom is None:
+            yield from file
+            return
+        name = resolve_contig(chrom, self.contigs) or chrom
+        if usable_index(self._path) and name in self.contigs:
+            yield from file(name)
+            return
+        began = False
+        for record in file:
+            if resolve_contig(chrom, [record.CHROM]):
+                began = True
+                yield record
+            elif began:
+                return
+
+    def _block(self, records: list[Any], order: RecordOrder) -> DosageBlock:
+        rows = [
+            Site(record.CHROM, record.POS, record.ID or ".", record.REF, tuple(record.ALT))
+            for record in records
+        ]
+        chrom, pos, ids, refs, alts = zip(*rows, strict=True)
+        sites = Sites(chrom[0], np.array(pos, np.int64), list(refs), list(alts), list(ids))
+        order.check(sites)
+        counts = [len(each) for each in alts]
+        calls = [self._calls(record) for record in records]
+        dosages = [self._dosages(record, found) for record, found in zip(records, calls, strict=True)]
+        typed = [self.marks_typed and not self._imputed(record) for record in records]
+        shape = sum(counts), len(self.samples)
+        return DosageBlock(
+            sites,
+            np.concatenate(dosages, dtype=np.float32).reshape(shape),
+            np.concatenate(calls, dtype=np.int8).reshape(shape),
+            np.concatenate([_numbers(record, self.estimate) for record in records]),
+            np.concatenate([_numbers(record, "AF") for record in records]),
+            np.repeat(np.array(typed, np.bool_), counts),
+        )
+
+    def _imputed(self, record: Any) -> bool:
+        return any(record.INFO.get(flag) for flag in self._flags)
+
+    def _calls(self, record: Any) -> NDArray[np.int8]:
+        """(A, S) ALT alleles of each genotype, -1 if it is not complete or the record has none."""
+        n_alts = len(record.ALT)
+        if record.genotype is None:
+            if not self.has_dosages:
+                where = f"{self.where} {record.CHROM}:{record.POS}"
+                raise SpinImputeError("every record needs DS or GT", where=where)
+            return np.full((n_alts, len(self.samples)), -1, np.int8)
+        codes = record.genotype.array()[:, :-1]
+        alleles = np.arange(1, n_alts + 1)[:, None, None]
+        counts = (codes[None] == alleles).sum(axis=2, dtype=np.int8)
+        counts[:, (codes.min(axis=1) < 0) | (codes.shape[1] != 2)] = -1
+        return counts
+
+    def _dosages(self, record: Any, calls: NDArray[np.int8]) -> NDArray[np.float32]:
+        """(A, S) DS where the file has it, else the calls."""
+        if not self.has_dosages:
+            return np.where(calls < 0, np.float32(np.nan), calls.astype(np.float32))
+        found = record.format("DS")
+        if found is None:
+            raise SpinImputeError("no DS field", where=f"{self.where} {record.CHROM}:{record.POS}")
+        if len(record.ALT) != found.shape[1] and len(record.ALT):
+            raise SpinImputeError(
+                "DS needs a number for each ALT allele",
+                where=f"{self.where} {record.CHROM}:{record.POS}",
+                found=str(found.shape[1]),
+            )
+        return np.asarray(found.T[: len(record.ALT)], np.float32)
+
+
+def _declared(file: Any) -> set[tuple[str, str]]:
+    """(kind, ID) of the header's INFO and FORMAT entries."""
+    return {
+        (entry["HeaderType"], entry["ID"])
+        for entry in file.header_iter()
+        if entry["HeaderType"] in {"INFO", "FORMAT"}
+    }
+
+
+def _numbers(record: Any, name: str) -> NDArray[np.float64]:
+    """An INFO field with a number for each ALT allele; nan where there is none."""
+    count = len(record.ALT)
+    found = record.INFO.get(name) if name else None
+    values = found if isinstance(found, tuple) else (found,) * count
+    return np.array(
+        [np.nan if value is None else value for value in values[:count]]
+        + [np.nan] * (count - len(values[:count])),
+        np.float64,
+    )
