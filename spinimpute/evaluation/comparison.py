@@ -177,9 +177,9 @@ class Comparison:
                 found=f"{self._truth.samples[0]} ... and {self._imputed.samples[0]} ...",
             )
         if len(shared) < len(self._truth.samples):
+            total, absent = len(self._truth.samples), len(self._truth.samples) - len(shared)
             self.notes.append(
-                f"{len(self._truth.samples) - len(shared)} of {len(self._truth.samples)} samples of the truth "
-                "are not in the imputed file and are left out"
+                f"{absent} of {total} samples of the truth are not in the imputed file and are left out"
             )
         return shared
 
@@ -221,8 +221,8 @@ def _sites(reader: VariantReader, chrom: str) -> Iterator[Variants]:
 def _frequency(counts: NDArray[np.floating]) -> NDArray[np.float64]:
     """ALT frequency (V,) of counts (V, S), nan missing; nan where all are."""
     known = np.isfinite(counts).sum(axis=1)
-    total = np.nansum(counts, axis=1, dtype=np.float64)
-    return np.divide(total, 2 * known, out=np.full(len(total), np.nan), where=known > 0)
+    total = np.where(np.isfinite(counts), counts, 0).sum(axis=1, dtype=np.float64)
+    return np.asarray(total / np.where(known > 0, 2 * known, np.nan))
 
 
 def _find(held: Variants | None, wanted: Variants) -> NDArray[np.int64]:
@@ -240,9 +240,7 @@ def _limits(imputed: DosageReader, panel: VariantReader | None, typed: VariantRe
     if not imputed.has_dosages:
         notes.append("the imputed file has no DS field: its genotype calls are taken as dosages")
     if panel is None:
-        notes.append(
-            "no panel (--ref): allele frequencies are those of the truth, variants not imputed are left out"
-        )
+        notes.append("no panel (--ref): MAF is that of the truth, and variants not imputed are left out")
     if typed is None and not imputed.marks_typed:
         notes.append("no --typed and no IMP flags: typed variants count as if they were imputed")
     return notes

@@ -17,7 +17,7 @@ _CONSTANT = 1e-9  # a variance below this share of the mean square is rounding
 
 
 def moments(x: NDArray[np.floating], y: NDArray[np.floating], axis: int) -> NDArray[np.float64]:
-    """(..., 6) n, x, y, xx, yy, xy summed over an axis of x, estimated, and y, true; pairs with nan left out."""
+    """(..., 6) n, x, y, xx, yy, xy summed over an axis of x, estimated, and y, true, without pairs with nan."""
     both = np.isfinite(x) & np.isfinite(y)
     x, y = (np.where(both, values, 0).astype(np.float64, copy=False) for values in (x, y))
     parts = both.astype(np.float64), x, y, x * x, y * y, x * y
@@ -45,7 +45,7 @@ def variant_r2(sums: NDArray[np.float64], least: int = 1) -> NDArray[np.float64]
 def maf_bins(frequency: NDArray[np.floating], edges: tuple[float, ...]) -> NDArray[np.intp]:
     """The bin (V,) of each ALT frequency's MAF, edges[i] < MAF <= edges[i + 1]; -1 at or below the first."""
     maf = np.minimum(frequency, 1 - frequency)
-    return np.searchsorted(edges, maf, side="left") - 1
+    return np.asarray(np.searchsorted(edges, maf, side="left") - 1)
 
 
 def bins_of(values: NDArray[np.floating], edges: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -68,7 +68,7 @@ def bin_means(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def calibration_error(sums: NDArray[np.float64]) -> float:
-    """Mean distance, in ALT alleles, of predicted and true dose by bin of predicted dose (D, 3); nan if empty."""
+    """Mean distance of predicted and true dose, in ALT alleles, from bin sums (D, 3); nan if all are empty."""
     total = sums[:, 0].sum()
     return float(np.abs(sums[:, 1] - sums[:, 2]).sum() / total) if total else float("nan")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,9 @@ MONOMORPHIC = "one allele in the panel"
 class Measures:
     """The measures of one group of genotypes; nan where undefined.
 
-    r2 is over all genotypes of the group, mean_variant_r2 the mean of each variant's own; the calibration error
-    is in ALT alleles, its curve (D, 3) holds genotypes, and sums of predicted and true dose, by predicted dose.
+    r2 is over all genotypes of the group, mean_variant_r2 the mean of each variant's own. calibration (D, 3) has
+    number, sum of predicted and of true dose of the genotypes in each bin of predicted dose; its error is in ALT
+    alleles.
     """
 
     group: str
@@ -64,7 +66,7 @@ class Evaluation:
 
 def check_edges(edges: tuple[float, ...]) -> None:
     """Raise SpinImputeError unless edges of MAF bins ascend within 0 - 0.5."""
-    ascending = all(low < high for low, high in zip(edges[:-1], edges[1:], strict=True))
+    ascending = all(low < high for low, high in pairwise(edges))
     if len(edges) < 2 or not ascending or edges[0] < 0 or edges[-1] > 0.5:
         raise SpinImputeError(
             "edges of MAF bins must ascend from 0 or more to 0.5 or less",
@@ -96,7 +98,7 @@ def evaluate(files: Files, edges: tuple[float, ...] = MAF_EDGES, sites: Path | N
 
 def _evaluation(comparison: Comparison, tally: Tally) -> Evaluation:
     bins = range(len(tally.edges) - 1)
-    names = [f"{low:g}-{high:g}" for low, high in zip(tally.edges[:-1], tally.edges[1:], strict=True)]
+    names = [f"{low:g}-{high:g}" for low, high in pairwise(tally.edges)]
     by_maf = [_measures("maf", names[i], tally, (slice(i, i + 1), slice(None))) for i in bins]
     low = "" if tally.edges[0] == 0 else f" or MAF beyond {names[0].split('-')[0]}-{names[-1].split('-')[1]}"
     rest = _measures("maf", MONOMORPHIC + low, tally, (slice(-1, None), slice(None)))

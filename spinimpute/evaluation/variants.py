@@ -20,7 +20,7 @@ Key = tuple[int, str, str]
 
 @dataclass(frozen=True)
 class Variants:
-    """V variants (ALT alleles) of one chromosome in order: keys are position, REF and ALT; columns are (V, ...)."""
+    """V variants (ALT alleles) of one chromosome in order, with columns (V, ...)."""
 
     keys: list[Key]
     columns: Mapping[str, NDArray[Any]]
@@ -59,9 +59,7 @@ class Variants:
 
     def first_ones(self) -> NDArray[np.bool_]:
         """(V,) False where an earlier variant has the same key."""
-        seen: set[Key] = set()
-        # set.add returns None, which makes the second half of the test true.
-        return np.array([key not in seen and not seen.add(key) for key in self.keys], np.bool_)
+        return np.asarray(self.find(self) == np.arange(len(self.keys)))
 
     @staticmethod
     def join(parts: list[Variants]) -> Variants:

@@ -27,9 +27,9 @@ _IMPUTED = ("IMP", "IMPUTED")  # flags of records that were not typed, by the sa
 class DosageBlock:
     """V variants (ALT alleles) of consecutive records of one chromosome, S samples.
 
-    dosages (V, S) float32 ALT dose in [0, 2], nan missing; calls (V, S) int8 the call's number of ALT alleles,
-    -1 missing; estimated (V,) the file's own estimate of r2, nan if it has none; frequency (V,) its AF, nan
-    likewise; typed (V,) by its flags.
+    dosages (V, S) float32 ALT dose in [0, 2], nan missing; calls (V, S) int8 ALT alleles of the call, -1 missing;
+    estimated (V,) the file's own estimate of r2 and frequency (V,) its AF, nan if it has none; typed (V,) by its
+    flags.
     """
 
     sites: Sites
@@ -41,8 +41,9 @@ class DosageBlock:
 
 
 class DosageReader(Protocol):
-    """An open file of genotypes; has_dosages tells that it has DS, marks_typed that flags tell what was typed,
-    estimate which of its INFO fields estimates r2 ("" if none).
+    """An open file of genotypes: has_dosages tells that it has DS, marks_typed that flags tell what was typed.
+
+    estimate is the INFO field that estimates r2, "" if there is none.
     """
 
     where: str
@@ -66,7 +67,7 @@ def allele_counts(block: RecordBlock) -> NDArray[np.int8]:
     """(V, S) ALT alleles of each variant in each genotype, -1 if the genotype is not complete."""
     record, allele = variant_alleles(block.sites)
     pairs = block.alleles.reshape(len(block.sites), -1, 2)[record]
-    counts = (pairs == allele[:, None, None]).sum(axis=2, dtype=np.int8)
+    counts: NDArray[np.int8] = (pairs == allele[:, None, None]).sum(axis=2, dtype=np.int8)
     counts[pairs.min(axis=2) < 0] = -1
     return counts
 
@@ -181,7 +182,7 @@ class DosageFile:
             return np.full((n_alts, len(self.samples)), -1, np.int8)
         codes = record.genotype.array()[:, :-1]
         alleles = np.arange(1, n_alts + 1)[:, None, None]
-        counts = (codes[None] == alleles).sum(axis=2, dtype=np.int8)
+        counts: NDArray[np.int8] = (codes[None] == alleles).sum(axis=2, dtype=np.int8)
         counts[:, (codes.min(axis=1) < 0) | (codes.shape[1] != 2)] = -1
         return counts
 
