@@ -17,7 +17,7 @@ _CONSTANT = 1e-9  # a variance below this share of the mean square is rounding
 
 
 def moments(x: NDArray[np.floating], y: NDArray[np.floating], axis: int) -> NDArray[np.float64]:
-    """(..., 6) n, x, y, xx, yy, xy summed over an axis of x, estimated, and y, true, without pairs with nan."""
+    """(..., 6) n, x, y, xx, yy, xy summed over an axis of x, estimated, and y, true; no pairs with nan."""
     both = np.isfinite(x) & np.isfinite(y)
     x, y = (np.where(both, values, 0).astype(np.float64, copy=False) for values in (x, y))
     parts = both.astype(np.float64), x, y, x * x, y * y, x * y
@@ -68,7 +68,7 @@ def bin_means(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def calibration_error(sums: NDArray[np.float64]) -> float:
-    """Mean distance of predicted and true dose, in ALT alleles, from bin sums (D, 3); nan if all are empty."""
+    """Mean distance of predicted and true dose in ALT alleles, from bin sums (D, 3); nan if all are 0."""
     total = sums[:, 0].sum()
     return float(np.abs(sums[:, 1] - sums[:, 2]).sum() / total) if total else float("nan")
 

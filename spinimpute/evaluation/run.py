@@ -24,9 +24,9 @@ MONOMORPHIC = "one allele in the panel"
 class Measures:
     """The measures of one group of genotypes; nan where undefined.
 
-    r2 is over all genotypes of the group, mean_variant_r2 the mean of each variant's own. calibration (D, 3) has
-    number, sum of predicted and of true dose of the genotypes in each bin of predicted dose; its error is in ALT
-    alleles.
+    r2 is over all genotypes of the group, mean_variant_r2 the mean of each variant's own. calibration (D, 3)
+    has number, sum of predicted and of true dose of the genotypes in each bin of predicted dose; its error is
+    in ALT alleles.
     """
 
     group: str

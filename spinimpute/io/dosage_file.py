@@ -27,9 +27,9 @@ _IMPUTED = ("IMP", "IMPUTED")  # flags of records that were not typed, by the sa
 class DosageBlock:
     """V variants (ALT alleles) of consecutive records of one chromosome, S samples.
 
-    dosages (V, S) float32 ALT dose in [0, 2], nan missing; calls (V, S) int8 ALT alleles of the call, -1 missing;
-    estimated (V,) the file's own estimate of r2 and frequency (V,) its AF, nan if it has none; typed (V,) by its
-    flags.
+    dosages (V, S) float32 ALT dose in [0, 2], nan missing; calls (V, S) int8 ALT alleles of the call, -1
+    missing; estimated (V,) the file's own estimate of r2 and frequency (V,) its AF, nan if it has none; typed
+    (V,) by its flags.
     """
 
     sites: Sites
@@ -41,7 +41,7 @@ class DosageBlock:
 
 
 class DosageReader(Protocol):
-    """An open file of genotypes: has_dosages tells that it has DS, marks_typed that flags tell what was typed.
+    """An open file of genotypes: has_dosages tells of DS, marks_typed of flags for what was typed.
 
     estimate is the INFO field that estimates r2, "" if there is none.
     """

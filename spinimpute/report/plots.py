@@ -1,0 +1,168 @@
+"""The kinds of plot that the pages have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.report.canvas import BLUE, GREEN, INK, MUTED, ORANGE, Drawing, canvas
+
+_COLOURS = (BLUE, ORANGE, GREEN)
+_MARKS = ("o", "s", "^")
+_MOST_WINDOWS = 240
+_MOST_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Windows of one chromosome: their middles in bp, what is drawn as a line, nan for a gap, and bars."""
+
+    middle: NDArray[np.float64]
+    value: NDArray[np.float64]
+    count: NDArray[np.float64]
+
+
+def by_bin(
+    title: str, caption: str, labels: Sequence[str], lines: Mapping[str, Sequence[float]], axis: str
+) -> Drawing:
+    """Lines over named bins, from 0 to 1."""
+    with canvas() as drawn:
+        axes = drawn.axes[0]
+        for (name, values), colour, mark in zip(lines.items(), _COLOURS, _MARKS, strict=False):
+            axes.plot(range(len(labels)), values, color=colour, marker=mark, label=name)
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set(ylim=(0, 1.03), xlim=(-0.4, len(labels) - 0.6), xlabel=axis)
+        axes.grid(axis="x", visible=False)
+        axes.legend(loc="lower right")
+        return Drawing(title, caption, drawn.svg(title))
+
+
+def calibration(
+    title: str, caption: str, count: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> Drawing:
+    """Mean true against mean predicted dose, points by the number of genotypes, and the diagonal."""
+    with canvas() as drawn:
+        axes = drawn.axes[0]
+        axes.plot([0, 2], [0, 2], color=MUTED, linewidth=1, linestyle="--")
+        size = 12 + 90 * np.log1p(count) / max(1.0, float(np.log1p(count.max(initial=0))))
+        axes.scatter(x, y, s=size, color=BLUE, alpha=0.85, linewidths=0)
+        axes.set(xlim=(-0.06, 2.06), ylim=(-0.06, 2.06))
+        axes.set(xlabel="mean predicted dose", ylabel="mean true dose")
+        return Drawing(title, caption, drawn.svg(title))
+
+
+def density(
+    title: str,
+    caption: str,
+    cells: NDArray[np.int64],
+    axes_labels: tuple[str, str],
+    line: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+) -> Drawing:
+    """Square cells (X, Y) of the unit square, darker where there are more, with a diagonal and a line."""
+    with canvas() as drawn:
+        axes = drawn.axes[0]
+        x, y = np.nonzero(cells)
+        shade = 0.15 + 0.75 * np.log1p(cells[x, y]) / max(1.0, float(np.log1p(cells.max(initial=0))))
+        step = 1 / len(cells)
+        for column, row, opacity in zip(x.tolist(), y.tolist(), shade.round(2).tolist(), strict=True):
+            corners = [column * step, (column + 1) * step], row * step, (row + 1) * step
+            axes.fill_between(*corners, color=BLUE, alpha=opacity, linewidth=0)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+        if line is not None:
+            axes.plot(*line, color=ORANGE, marker="o", label="mean")
+            axes.legend(loc="upper left")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=axes_labels[0], ylabel=axes_labels[1])
+        return Drawing(title, caption, drawn.svg(title))
+
+
+def ranked(title: str, caption: str, names: Sequence[str], values: NDArray[np.float64], axis: str) -> Drawing:
+    """Values in ascending order, the lowest three named; nan are left out."""
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    with canvas() as drawn:
+        axes = drawn.axes[0]
+        shown = values[order]
+        few = len(order) <= _MOST_POINTS
+        axes.plot(
+            np.arange(1, len(order) + 1),
+            shown,
+            color=BLUE,
+            marker="o" if few else "",
+            linestyle="" if few else "-",
+        )
+        for rank, sample in enumerate(order[:3].tolist()):
+            axes.annotate(
+                names[sample], (rank + 1, shown[rank]), (8, -3), textcoords="offset points", color=INK
+            )
+        axes.set(xlabel="samples, lowest first", ylabel=axis)
+        axes.margins(y=0.12)
+        return Drawing(title, caption, drawn.svg(title))
+
+
+def along(
+    title: str, caption: str, strips: Mapping[str, Strip], axis: str, bars: str, limits: tuple[float, float]
+) -> Drawing:
+    """A line, and bars beneath it, along one chromosome or several in a row."""
+    with canvas(12, 3.6, (3, 1)) as drawn:
+        upper, lower = drawn.axes
+        begin, places = 0.0, {}
+        for number, (chrom, strip) in enumerate(strips.items()):
+            first, last = float(strip.middle[0]), float(strip.middle[-1])
+            width = (last - first) / max(1, len(strip.middle) - 1) or 1.0
+            shift = 0.0 if len(strips) == 1 else begin - first + width / 2
+            colour = _COLOURS[number % 2]
+            upper.plot(
+                strip.middle + shift, strip.value, color=colour, marker="o", markersize=2.5, linewidth=1.2
+            )
+            lower.bar(strip.middle + shift, strip.count, width=0.8 * width, color=colour, linewidth=0)
+            places[chrom] = begin + (last - first + width) / 2
+            begin += last - first + 2 * width
+        upper.set(ylabel=axis, ylim=limits)
+        lower.set(ylabel=bars)
+        lower.yaxis.get_major_locator().set_params(nbins=3)
+        if len(strips) == 1:
+            lower.set_xlabel(f"position on {next(iter(strips))}, Mb")
+            lower.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g}")
+        else:
+            lower.set_xticks(list(places.values()), list(places))
+            lower.grid(axis="x", visible=False)
+            upper.grid(axis="x", visible=False)
+            lower.set_xlabel("chromosome")
+        return Drawing(title, caption, drawn.svg(title), wide=True)
+
+
+def bars(title: str, caption: str, counts: Mapping[str, int]) -> Drawing:
+    """Named counts as bars on their side, each with its number."""
+    with canvas() as drawn:
+        axes = drawn.axes[0]
+        names, values = list(counts)[::-1], list(counts.values())[::-1]
+        drawn_bars = axes.barh(names, values, color=BLUE, height=0.6, linewidth=0)
+        axes.bar_label(drawn_bars, [f"{value:,}" for value in values], padding=4, color=INK)
+        axes.margins(x=0.18)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("target variants")
+        return Drawing(title, caption, drawn.svg(title))
+
+
+def windows(
+    sums: Mapping[str, NDArray[np.float64]], step: int
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Of sums (W, ...) by step bp of each chromosome, the middles (U,) of wider windows and their sums (U, ...).
+
+    So many steps are joined that all windows together are few enough to be drawn. Empty ends are left out.
+    """
+    spans = {chrom: np.flatnonzero(held[:, 0]) for chrom, held in sums.items() if held[:, 0].any()}
+    total = sum(int(filled[-1] - filled[0]) + 1 for filled in spans.values())
+    factors = [unit * 10**power for power in range(9) for unit in (1, 2, 5)]
+    factor = next(each for each in factors if total <= each * _MOST_WINDOWS)
+    joined = {}
+    for chrom, filled in spans.items():
+        low, high = int(filled[0]) // factor, int(filled[-1]) // factor + 1
+        starts = np.arange(low, high) * factor
+        # The last steps of the last window may not be there, which reduceat does not mind.
+        middles = (starts + factor / 2) * step
+        joined[chrom] = middles, np.add.reduceat(sums[chrom], starts, axis=0)
+    return joined
