@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import torch
@@ -194,3 +195,42 @@ def query_logit(
     hidden = _silu(_linear(head.second, _silu(_linear(head.first, features))))
     mixed = sum(m * p for m, p in zip(_softmax(head.mixture.tolist()), frequency, strict=True))
     return math.log(mixed / (1 - mixed)) + _linear(head.last, hidden)[0]
+
+
+def _paths(
+    states: NDArray[np.uint8], haplotype: NDArray[np.int8], jump: NDArray[np.float32], odds: float
+) -> list[tuple[tuple[int, ...], float]]:
+    """All paths of a Li-Stephens chain over states (M, K), each with its likelihood up to a factor."""
+    n_typed, n = states.shape
+    weighed = []
+    for path in product(range(n), repeat=n_typed):
+        weight = 1.0
+        for m in range(n_typed):
+            if m:
+                weight *= (1 - float(jump[m])) * (path[m] == path[m - 1]) + float(jump[m]) / n
+            if haplotype[m] >= 0 and states[m, path[m]] != haplotype[m]:
+                weight *= float(odds)
+        weighed.append((path, weight))
+    return weighed
+
+
+def chain(
+    states: NDArray[np.uint8], haplotype: NDArray[np.int8], jump: NDArray[np.float32], odds: float
+) -> float:
+    """The likelihood of a haplotype (M,), -1 missing, up to a factor."""
+    return sum(weight for _, weight in _paths(states, haplotype, jump, odds))
+
+
+def carried(
+    states: NDArray[np.uint8],
+    haplotype: NDArray[np.int8],
+    jump: NDArray[np.float32],
+    odds: float,
+    site: int,
+    n_codes: int,
+) -> NDArray[np.float64]:
+    """The probability of each allele code in the state at a site."""
+    total = np.zeros(n_codes)
+    for path, weight in _paths(states, haplotype, jump, odds):
+        total[states[site, path[site]]] += weight
+    return total / total.sum()

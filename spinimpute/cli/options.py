@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spinimpute.config import TrainConfig
+from spinimpute.config import FIXES, TrainConfig
 
 
 def _option(*names: str, text: str, **more: Any) -> Any:
@@ -19,10 +19,24 @@ def _train_option(name: str, text: str, **more: Any) -> Any:
     return typer.Option(f"--{name}", help=text, show_default=str(getattr(TrainConfig, name)), **more)
 
 
+def fixes(text: str | None) -> tuple[str, ...]:
+    """The words of --fix; typer.BadParameter if there are others than swap and strand."""
+    words = tuple(text.split(",")) if text is not None else ()
+    unknown = [word for word in words if word not in FIXES]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} cannot be fixed; write {', '.join(FIXES)} or both")
+    return words
+
+
+def _checked_fix(text: str | None) -> str | None:
+    fixes(text)
+    return text
+
+
 _FILE = {"metavar": "FILE", "show_default": False}
 
 Ref = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF, VCF Zarr or prepared.", **_FILE)]
-Gt = Annotated[Path, _option("--gt", text="Phased target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
+Gt = Annotated[Path, _option("--gt", text="Target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
 Out = Annotated[
     str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")
 ]
@@ -51,6 +65,20 @@ ExcludeMarkers = Annotated[
 AllowOverlap = Annotated[
     bool, _option("--allow-overlap", text="Leave target samples out of the panel instead of refusing them.")
 ]
+KeepTargetOnly = Annotated[
+    bool,
+    _option("--keep-target-only", text="Keep the target's records that the panel lacks, as they are."),
+]
+Fix = Annotated[
+    str | None,
+    _option(
+        "--fix",
+        text="Use target records with REF and ALT swapped or from the other strand: swap, strand or both.",
+        metavar="swap,strand",
+        show_default=False,
+        callback=_checked_fix,
+    ),
+]
 Model = Annotated[
     str, _option("--model", text="A shipped model (see `models`) or a model folder.", metavar="NAME|DIR")
 ]
@@ -62,6 +90,10 @@ Threads = Annotated[
 Seed = Annotated[int, _option("--seed", text="Seed of all random choices.", metavar="N", min=0)]
 NoVersion = Annotated[
     bool, _option("--no-version", text="Leave version, command and digests out of the output's header.")
+]
+Impute = Annotated[
+    bool,
+    _option("--impute/--no-impute", text="Impute, or write the typed records alone, phased and filled."),
 ]
 DryRun = Annotated[
     bool,
