@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.evaluation.variants import Cursor, Variants
-from spinimpute.io.dosage_file import CallFile, DosageReader, allele_counts, block_size, open_dosages
+from spinimpute.io.dosage_file import CallFile, DosageReader, allele_counts, open_dosages
 from spinimpute.io.inputs import VariantReader, open_variants
+from spinimpute.io.records import block_records
 from spinimpute.io.region import Region
 
 
@@ -60,13 +61,14 @@ class Compared:
 
 @dataclass
 class Comparison:
-    """Goes through the files once, in the truth's order; fates and the notes grow as it does.
+    """Goes through the files once, in the truth's order; share (0-1) of it is done. fates and notes grow.
 
     SpinImputeError if files are faulty or share no sample.
     """
 
     files: Files
     samples: list[str] = field(init=False)
+    share: float = field(init=False, default=0.0)
     fates: Counter[Fate] = field(init=False, default_factory=Counter)
     notes: list[str] = field(init=False, default_factory=list)
 
@@ -96,7 +98,10 @@ class Comparison:
         """Yield the variants to score."""
         truth = CallFile(self._truth)
         chrom, cursors = "", _Cursors()
+        total, seen = max(1, self._truth.count().total), 0
         for block in truth.blocks():
+            seen += len(block.sites)
+            self.share = min(1.0, seen / total)
             if block.sites.chrom != chrom:
                 self.fates[Fate.ONLY_IMPUTED] += cursors.left_over()
                 chrom = block.sites.chrom
@@ -112,7 +117,7 @@ class Comparison:
     def _cursors(self, chrom: str) -> _Cursors:
         return _Cursors(
             Cursor(_imputed_variants(self._imputed, chrom)),
-            Cursor(_panel_variants(self._panel, chrom)) if self._panel else None,
+            Cursor(panel_frequencies(self._panel, chrom)) if self._panel else None,
             Cursor(_sites(self._typed, chrom)) if self._typed else None,
         )
 
@@ -207,14 +212,15 @@ def _imputed_variants(reader: DosageReader, chrom: str) -> Iterator[Variants]:
         yield Variants.of(block.sites, {name: getattr(block, name) for name in names})
 
 
-def _panel_variants(reader: VariantReader, chrom: str) -> Iterator[Variants]:
-    for block in reader.blocks(block_size(len(reader.samples)), Region(chrom)):
+def panel_frequencies(reader: VariantReader, chrom: str) -> Iterator[Variants]:
+    """Yield one chromosome's variants with their ALT frequency (V,), nan where all genotypes are missing."""
+    for block in reader.blocks(block_records(len(reader.samples)), Region(chrom)):
         calls = allele_counts(block)
         yield Variants.of(block.sites, {"frequency": _frequency(np.where(calls < 0, np.nan, calls))})
 
 
 def _sites(reader: VariantReader, chrom: str) -> Iterator[Variants]:
-    for block in reader.blocks(block_size(len(reader.samples)), Region(chrom)):
+    for block in reader.blocks(block_records(len(reader.samples)), Region(chrom)):
         yield Variants.of(block.sites, {})
 
 

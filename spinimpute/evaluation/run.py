@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from spinimpute.evaluation.tables import SiteTable
 from spinimpute.evaluation.tally import EstimateSums, Tally
 from spinimpute.evaluation.variants import KINDS
 
-MONOMORPHIC = "one allele in the panel"
+OUTSIDE = "outside"  # of the bins, which with edges from 0 to 0.5 means one allele only
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,15 @@ def check_edges(edges: tuple[float, ...]) -> None:
         )
 
 
-def evaluate(files: Files, edges: tuple[float, ...] = MAF_EDGES, sites: Path | None = None) -> Evaluation:
+Listener = Callable[[float, str], None]  # the share done (0-1), and where that is
+
+
+def evaluate(
+    files: Files,
+    edges: tuple[float, ...] = MAF_EDGES,
+    sites: Path | None = None,
+    listener: Listener | None = None,
+) -> Evaluation:
     """Compare an imputed file with the truth; sites is where the table of variants goes, if it is wanted.
 
     SpinImputeError for files that cannot be used or have nothing to compare, and for faulty edges.
@@ -86,6 +94,8 @@ def evaluate(files: Files, edges: tuple[float, ...] = MAF_EDGES, sites: Path | N
         with SiteTable(sites) as table:
             for block in comparison.blocks():
                 table.add(block, tally.add(block))
+                if listener:
+                    listener(comparison.share, f"{block.chrom}:{block.variants.keys[-1][0]:,}")
             if not tally.variants.sum():
                 raise SpinImputeError(
                     "truth and imputed file must share variants to score",
@@ -100,8 +110,7 @@ def _evaluation(comparison: Comparison, tally: Tally) -> Evaluation:
     bins = range(len(tally.edges) - 1)
     names = [f"{low:g}-{high:g}" for low, high in pairwise(tally.edges)]
     by_maf = [_measures("maf", names[i], tally, (slice(i, i + 1), slice(None))) for i in bins]
-    low = "" if tally.edges[0] == 0 else f" or MAF beyond {names[0].split('-')[0]}-{names[-1].split('-')[1]}"
-    rest = _measures("maf", MONOMORPHIC + low, tally, (slice(-1, None), slice(None)))
+    rest = _measures("maf", OUTSIDE, tally, (slice(-1, None), slice(None)))
     every = range(len(KINDS))
     by_type = [_measures("type", KINDS[k], tally, (slice(None), slice(k, k + 1))) for k in every]
     both = [

@@ -73,7 +73,7 @@ class Tally:
             rows = np.flatnonzero((bins == group[0]) & (kinds == group[1]))
             self._add_group(group, block, rows, each[rows])
         self.estimates.add(block.estimated, variant_r2(each, MIN_MINOR))
-        self._add_along(block, each)
+        add_along(self.along, block.chrom, block.variants.pos, each)
         return each
 
     def _add_group(
@@ -95,14 +95,20 @@ class Tally:
         self.sample_calibration += sums
         self.calibration[group] += sums.sum(axis=0)
 
-    def _add_along(self, block: Compared, each: NDArray[np.float64]) -> None:
-        steps = block.variants.pos // STEP
-        held = self.along.get(block.chrom, np.zeros((0, MOMENTS)))
-        if (need := int(steps[-1]) + 1) > len(held):
-            # Twice the length, so that growing costs little.
-            held = np.concatenate([held, np.zeros((2 * need - len(held), MOMENTS))])
-            self.along[block.chrom] = held
-        np.add.at(held, steps, each)
+
+def add_along(
+    along: dict[str, NDArray[np.float64]], chrom: str, pos: NDArray[np.int64], values: NDArray[np.float64]
+) -> None:
+    """Add values (V, C) at ascending positions (V,) to a chromosome's sums (W, C) by STEP bp, which grow."""
+    if not len(pos):
+        return
+    steps = pos // STEP
+    held = along.get(chrom, np.zeros((0, values.shape[1])))
+    if (need := int(steps[-1]) + 1) > len(held):
+        # Twice the length, so that growing costs little.
+        held = np.concatenate([held, np.zeros((2 * need - len(held), values.shape[1]))])
+        along[chrom] = held
+    np.add.at(held, steps, values)
 
 
 def call_counts(true: NDArray[np.float32], calls: NDArray[np.int8]) -> NDArray[np.int64]:

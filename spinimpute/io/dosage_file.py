@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.index import usable_index
 from spinimpute.io.inputs import VariantReader, open_variants
-from spinimpute.io.records import RecordBlock, RecordOrder, Site, kept_samples
+from spinimpute.io.records import RecordBlock, RecordOrder, Site, block_records, kept_samples
 from spinimpute.io.region import Region
 from spinimpute.io.sparse import variant_alleles
 from spinimpute.io.vcf import VariantFile
@@ -72,11 +72,6 @@ def allele_counts(block: RecordBlock) -> NDArray[np.int8]:
     return counts
 
 
-def block_size(samples: int) -> int:
-    """Records to read at a time, so that a block's doses stay within tens of megabytes."""
-    return max(16, min(1024, 4_000_000 // max(1, samples)))
-
-
 class CallFile:
     """Genotype calls of any file that the readers take, as dosages."""
 
@@ -90,7 +85,7 @@ class CallFile:
     def blocks(self, chrom: str | None = None) -> Iterator[DosageBlock]:
         """Yield blocks of one chromosome, or of all; SpinImputeError as the reader."""
         region = Region(chrom) if chrom is not None else None
-        for block in self._reader.blocks(block_size(len(self.samples)), region):
+        for block in self._reader.blocks(block_records(len(self.samples)), region):
             calls = allele_counts(block)
             dosages = np.where(calls < 0, np.float32(np.nan), calls.astype(np.float32))
             nothing = np.full(len(calls), np.nan)
@@ -114,7 +109,7 @@ class DosageFile:
         """Yield blocks of one chromosome, or of all, in the file's order; SpinImputeError if out of order."""
         order = RecordOrder(self.where)
         batch: list[Any] = []
-        size = block_size(len(self.samples))
+        size = block_records(len(self.samples))
         for record in self._records(chrom):
             if batch and (
                 record.CHROM != batch[0].CHROM or (len(batch) >= size and record.POS != batch[-1].POS)
@@ -193,13 +188,15 @@ class DosageFile:
         found = record.format("DS")
         if found is None:
             raise SpinImputeError("no DS field", where=f"{self.where} {record.CHROM}:{record.POS}")
-        if len(record.ALT) != found.shape[1] and len(record.ALT):
+        if np.isnan(found).all():
+            return np.full((len(record.ALT), len(found)), np.nan, np.float32)
+        if len(record.ALT) != found.shape[1]:
             raise SpinImputeError(
                 "DS needs a number for each ALT allele",
                 where=f"{self.where} {record.CHROM}:{record.POS}",
                 found=str(found.shape[1]),
             )
-        return np.asarray(found.T[: len(record.ALT)], np.float32)
+        return np.asarray(found.T, np.float32)
 
 
 def _declared(file: Any) -> set[tuple[str, str]]:

@@ -21,7 +21,7 @@ INK, MUTED, LINE, BLUE, ORANGE, GREEN = (f"#00010{i}" for i in range(1, 7))
 _VARIABLES = {
     INK: "--ink", MUTED: "--muted", LINE: "--line", BLUE: "--blue", ORANGE: "--orange", GREEN: "--green",
 }  # fmt: skip
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": LINE,
     "axes.grid": True,

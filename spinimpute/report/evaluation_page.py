@@ -12,6 +12,7 @@ from spinimpute.evaluation.tally import STEP
 from spinimpute.report import plots
 from spinimpute.report.canvas import Drawing
 from spinimpute.report.page import Number, Page, Table
+from spinimpute.report.text import decimal, percent
 
 HEADS = ("variants", "r2", "mean variant r2", "non-ref. concordance", "concordance", "calibration error")
 _SHOWN = 100  # samples in the table
@@ -56,16 +57,6 @@ def maf_label(name: str) -> str:
         return f"{100 * float(low):g}-{100 * float(high):g} %"
     except ValueError:
         return name
-
-
-def decimal(value: float, digits: int = 4) -> str:
-    """A number as a table has it; a dash where it is undefined."""
-    return "–" if np.isnan(value) else f"{value:.{digits}f}"
-
-
-def percent(value: float) -> str:
-    """A share as a table has it; a dash where it is undefined."""
-    return "–" if np.isnan(value) else f"{value:.2%}".replace("%", " %")
 
 
 def _drawings(found: Evaluation) -> Iterable[Drawing | None]:
@@ -135,8 +126,7 @@ def _along(found: Evaluation) -> Drawing | None:
         chrom: plots.Strip(middle, r2(sums), sums[:, 0] / len(found.samples))
         for chrom, (middle, sums) in joined.items()
     }
-    middles = next(iter(joined.values()))[0]
-    width = (middles[1] - middles[0]) / 1e3 if len(middles) > 1 else STEP / 1e3
+    width = plots.width_kb(joined, STEP)
     values = np.concatenate([strip.value for strip in strips.values()])
     low = float(np.nanmin(values)) if np.isfinite(values).any() else 0.0
     return plots.along(

@@ -28,15 +28,17 @@ class Strip:
 def by_bin(
     title: str, caption: str, labels: Sequence[str], lines: Mapping[str, Sequence[float]], axis: str
 ) -> Drawing:
-    """Lines over named bins, from 0 to 1."""
+    """Lines over named bins, on a scale that ends at 1."""
     with canvas() as drawn:
         axes = drawn.axes[0]
         for (name, values), colour, mark in zip(lines.items(), _COLOURS, _MARKS, strict=False):
             axes.plot(range(len(labels)), values, color=colour, marker=mark, label=name)
         axes.set_xticks(range(len(labels)), labels)
-        axes.set(ylim=(0, 1.03), xlim=(-0.4, len(labels) - 0.6), xlabel=axis)
+        lowest = np.nanmin(list(lines.values())) if np.isfinite(list(lines.values())).any() else 0.0
+        bottom = max(0.0, np.floor(5 * (lowest - 0.05)) / 5)
+        axes.set(ylim=(bottom, 1 + 0.03 * (1 - bottom)), xlim=(-0.4, len(labels) - 0.6), xlabel=axis)
         axes.grid(axis="x", visible=False)
-        axes.legend(loc="lower right")
+        axes.legend(loc="best")
         return Drawing(title, caption, drawn.svg(title))
 
 
@@ -79,7 +81,7 @@ def density(
 
 
 def ranked(title: str, caption: str, names: Sequence[str], values: NDArray[np.float64], axis: str) -> Drawing:
-    """Values in ascending order, the lowest three named; nan are left out."""
+    """Values in ascending order, the lowest one named; nan are left out."""
     known = np.flatnonzero(np.isfinite(values))
     order = known[np.argsort(values[known], kind="stable")]
     with canvas() as drawn:
@@ -93,10 +95,8 @@ def ranked(title: str, caption: str, names: Sequence[str], values: NDArray[np.fl
             marker="o" if few else "",
             linestyle="" if few else "-",
         )
-        for rank, sample in enumerate(order[:3].tolist()):
-            axes.annotate(
-                names[sample], (rank + 1, shown[rank]), (8, -3), textcoords="offset points", color=INK
-            )
+        for sample in order[:1].tolist():
+            axes.annotate(names[sample], (1, shown[0]), (8, -3), textcoords="offset points", color=INK)
         axes.set(xlabel="samples, lowest first", ylabel=axis)
         axes.margins(y=0.12)
         return Drawing(title, caption, drawn.svg(title))
@@ -120,6 +120,7 @@ def along(
             lower.bar(strip.middle + shift, strip.count, width=0.8 * width, color=colour, linewidth=0)
             places[chrom] = begin + (last - first + width) / 2
             begin += last - first + 2 * width
+            upper.margins(x=0.01)
         upper.set(ylabel=axis, ylim=limits)
         lower.set(ylabel=bars)
         lower.yaxis.get_major_locator().set_params(nbins=3)
@@ -139,22 +140,23 @@ def bars(title: str, caption: str, counts: Mapping[str, int]) -> Drawing:
     with canvas() as drawn:
         axes = drawn.axes[0]
         names, values = list(counts)[::-1], list(counts.values())[::-1]
-        drawn_bars = axes.barh(names, values, color=BLUE, height=0.6, linewidth=0)
-        axes.bar_label(drawn_bars, [f"{value:,}" for value in values], padding=4, color=INK)
+        rows = axes.barh(names, values, color=BLUE, height=0.6, linewidth=0)
+        axes.bar_label(rows, [f"{value:,}" for value in values], padding=4, color=INK)
         axes.margins(x=0.18)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("target variants")
         return Drawing(title, caption, drawn.svg(title))
 
 
-def windows(
-    sums: Mapping[str, NDArray[np.float64]], step: int
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Of sums (W, ...) by step bp of each chromosome, the middles (U,) of wider windows and their sums (U, ...).
+Windows = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
-    So many steps are joined that all windows together are few enough to be drawn. Empty ends are left out.
+
+def windows(sums: Mapping[str, NDArray[np.float64]], step: int) -> Windows:
+    """Join the sums (W, C) by step bp of each chromosome into wider windows, few enough to be drawn.
+
+    Returns the middles (U,) of each chromosome's windows and their sums (U, C), without empty ends.
     """
-    spans = {chrom: np.flatnonzero(held[:, 0]) for chrom, held in sums.items() if held[:, 0].any()}
+    spans = {chrom: np.flatnonzero(held.any(axis=1)) for chrom, held in sums.items() if held.any()}
     total = sum(int(filled[-1] - filled[0]) + 1 for filled in spans.values())
     factors = [unit * 10**power for power in range(9) for unit in (1, 2, 5)]
     factor = next(each for each in factors if total <= each * _MOST_WINDOWS)
@@ -162,7 +164,11 @@ def windows(
     for chrom, filled in spans.items():
         low, high = int(filled[0]) // factor, int(filled[-1]) // factor + 1
         starts = np.arange(low, high) * factor
-        # The last steps of the last window may not be there, which reduceat does not mind.
-        middles = (starts + factor / 2) * step
-        joined[chrom] = middles, np.add.reduceat(sums[chrom], starts, axis=0)
+        joined[chrom] = (starts + factor / 2) * step, np.add.reduceat(sums[chrom], starts, axis=0)
     return joined
+
+
+def width_kb(joined: Windows, step: int) -> float:
+    """The width in kb of joined windows, which a single one does not tell: it is the step then."""
+    widths = [middles[1] - middles[0] for middles, _ in joined.values() if len(middles) > 1]
+    return float(widths[0] if widths else step) / 1e3
