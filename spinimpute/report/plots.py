@@ -102,6 +102,25 @@ def ranked(title: str, caption: str, names: Sequence[str], values: NDArray[np.fl
         return Drawing(title, caption, drawn.svg(title))
 
 
+def scattered(
+    title: str,
+    caption: str,
+    names: Sequence[str],
+    values: tuple[NDArray[np.float64], NDArray[np.float64]],
+    axes_labels: tuple[str, str],
+) -> Drawing:
+    """A point for each name, those with the lowest x and y named."""
+    x, y = values
+    with canvas() as drawn:
+        axes = drawn.axes[0]
+        axes.scatter(x, y, s=24, color=BLUE, alpha=0.75, linewidths=0)
+        for i in {int(np.nanargmin(x)), int(np.nanargmin(y))}:
+            axes.annotate(names[i], (x[i], y[i]), (8, -3), textcoords="offset points", color=INK)
+        axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1])
+        axes.margins(x=0.1, y=0.12)
+        return Drawing(title, caption, drawn.svg(title))
+
+
 def along(
     title: str, caption: str, strips: Mapping[str, Strip], axis: str, bars: str, limits: tuple[float, float]
 ) -> Drawing:

@@ -92,8 +92,8 @@ def findings(totals: RunTotals, sums: RunSums) -> Iterator[str]:
     compared = int(sums.frequencies.sum())
     if compared and sums.far > _FAR_SHARE * compared:
         yield (
-            f"the ALT frequency of {sums.far:,} of {compared:,} typed variants differs by {FAR:g} or more from "
-            "the panel's: check strands, and that the panel suits the samples' ancestry"
+            f"the ALT frequency of {sums.far:,} of {compared:,} typed variants differs from the panel's "
+            f"by {FAR:g} or more: check strands, and that the panel suits the samples' ancestry"
         )
     rates = call_rates(sums)
     few = np.flatnonzero(rates < FEW_CALLS)
@@ -106,10 +106,9 @@ def findings(totals: RunTotals, sums: RunSums) -> Iterator[str]:
 
 
 def _drawings(totals: RunTotals, sums: RunSums) -> Iterator[Drawing]:
-    fates = {fate.value: totals.fates[fate.value] for fate in Fate if totals.fates.get(fate.value)}
-    if fates:
-        caption = "What became of each record of the target; the table of all is PREFIX.variants.tsv.gz."
-        yield plots.bars("Target variants", caption, fates)
+    fates = {fate.value: totals.fates.get(fate.value, 0) for fate in Fate}
+    caption = f"What became of the target's records; all are in {totals.name}.variants.tsv.gz."
+    yield plots.bars("Target variants", caption, fates)
     if sums.frequencies.any():
         yield plots.density(
             "Allele frequency, target against panel",
@@ -120,7 +119,7 @@ def _drawings(totals: RunTotals, sums: RunSums) -> Iterator[Drawing]:
         )
     if sums.by_maf[:, 0].any():
         yield _by_maf(sums)
-    yield from _samples(sums)
+    yield _samples(sums)
     if any(held[:, 0].any() for held in sums.along.values()):
         yield _along(sums)
 
@@ -142,20 +141,20 @@ def _by_maf(sums: RunSums) -> Drawing:
     )
 
 
-def _samples(sums: RunSums) -> Iterator[Drawing]:
+def _samples(sums: RunSums) -> Drawing:
     rates, confidence = call_rates(sums), confidences(sums)
-    if np.isfinite(rates).any():
+    if not np.isfinite(confidence).any():
         caption = "Share of the target's genotypes of each sample that are not missing."
-        yield plots.ranked("Call rate", caption, sums.samples, rates, "call rate")
-    if np.isfinite(confidence).any():
-        yield plots.ranked(
-            "Confidence",
-            f"Mean of 1 - |dosage - called ALT alleles| over imputed variants with MAF ≥ {percent(COMMON)}. "
-            "A sample far below the others may be contaminated, or of an ancestry that the panel lacks.",
-            sums.samples,
-            confidence,
-            "mean confidence",
-        )
+        return plots.ranked("Samples", caption, sums.samples, rates, "call rate")
+    return plots.scattered(
+        "Samples",
+        "Call rate: target genotypes not missing. Confidence: mean of 1 - |dosage - called ALT alleles| over "
+        f"imputed variants with MAF ≥ {percent(COMMON)}; a sample far below the others may be contaminated, "
+        "or of an ancestry that the panel lacks.",
+        sums.samples,
+        (rates, confidence),
+        ("call rate", "mean confidence"),
+    )
 
 
 def _along(sums: RunSums) -> Drawing:
@@ -166,8 +165,8 @@ def _along(sums: RunSums) -> Drawing:
         strips[chrom] = plots.Strip(middle, mean, held[:, 2])
     return plots.along(
         "Along the genome",
-        "Mean DR2 of imputed variants, and the number of typed ones, in windows of "
-        f"{plots.width_kb(joined, STEP):,.0f} kb. Rare variants weigh as much as common ones.",
+        f"Mean DR2 of imputed variants with MAF ≥ {percent(COMMON)}, and the number of typed ones, in windows "
+        f"of {plots.width_kb(joined, STEP):,.0f} kb.",
         strips,
         "mean DR2",
         "typed",
@@ -177,7 +176,7 @@ def _along(sums: RunSums) -> Drawing:
 
 def _tables(totals: RunTotals, sums: RunSums) -> Iterator[Table]:
     fates = [[fate.value, f"{totals.fates.get(fate.value, 0):,}"] for fate in Fate]
-    yield Table("Target variants", ["fate", "variants"], fates)
+    yield Table("Target variants", ["fate", "variants"], fates, folded=True)
     if sums.by_maf[:, 0].any():
         labels = [*bin_labels(MAF_EDGES), "one allele"]
         rows = [

@@ -41,7 +41,7 @@ class RunSums:
 
     samples: tuple[str, ...]
     by_maf: NDArray[np.float64] = field(init=False)  # (B + 1, 3) imputed variants, sum of DR2, imputed WELL
-    along: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (W, 3) imputed, sum of DR2, typed
+    along: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (W, 3) common, sum of DR2, typed
     frequencies: NDArray[np.int64] = field(init=False)  # (CELLS, CELLS) typed variants, panel x target
     outliers: list[Outlier] = field(default_factory=list)  # those that differ most
     far: int = 0  # how many differ by FAR or more
@@ -60,10 +60,10 @@ class RunSums:
         imputed = ~block.typed & np.isfinite(block.estimated)
         dr2, bins = block.estimated[imputed], maf_bins(block.frequency[imputed], MAF_EDGES)
         np.add.at(self.by_maf, bins, np.stack([np.ones(len(dr2)), dr2, dr2 >= WELL], axis=1))
-        each = np.stack([imputed, np.where(imputed, block.estimated, 0), block.typed], axis=1)
+        maf = np.nan_to_num(np.minimum(block.frequency, 1 - block.frequency))
+        common = imputed & (maf >= COMMON)
+        each = np.stack([common, np.where(common, block.estimated, 0), block.typed], axis=1)
         add_along(self.along, block.sites.chrom, pos, each.astype(np.float64))
-        maf = np.minimum(block.frequency, 1 - block.frequency)
-        common = imputed & (np.nan_to_num(maf) >= COMMON)
         known = np.isfinite(block.dosages[common]) & (block.calls[common] >= 0)
         distance = np.abs(block.dosages[common] - block.calls[common])
         self.confidence[:, 0] += known.sum(axis=0)
