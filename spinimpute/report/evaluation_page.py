@@ -73,7 +73,7 @@ def _findings(found: Evaluation) -> Iterator[str]:
     absent = found.fates.get(Fate.PRIOR, 0) + found.fates.get(Fate.ABSENT, 0)
     total = absent + found.fates.get(Fate.COMPARED, 0)
     if absent > _MUCH * total:
-        yield f"{absent:,} of {total:,} variants of the truth that could be scored are not in the imputed file"
+        yield f"{absent:,} of {total:,} variants that could be scored are not in the imputed file"
 
 
 def _drawings(found: Evaluation) -> Iterable[Drawing | None]:
