@@ -56,6 +56,9 @@ class DosageReader(Protocol):
     def blocks(self, chrom: str | None = None) -> Iterator[DosageBlock]:
         """Yield blocks of one chromosome, or of all; SpinImputeError at records that cannot be used."""
 
+    def close(self) -> None:
+        """Let go of the file."""
+
 
 def open_dosages(path: Path, role: str = "imputed") -> DosageReader:
     """Open an imputed file; without DS, and in other formats than VCF and BCF, calls serve as dosages."""
@@ -91,12 +94,16 @@ class CallFile:
             nothing = np.full(len(calls), np.nan)
             yield DosageBlock(block.sites, dosages, calls, nothing, nothing, np.zeros(len(calls), np.bool_))
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reader.__exit__(None, None, None)
+
 
 class DosageFile:
     """A VCF or BCF file with DS, or else GT; SpinImputeError if it is not whole or has neither."""
 
     def __init__(self, file: VariantFile) -> None:
-        self._file = file  # which may hold a copy of standard input
+        self.close = file.close
         self._path, self.where = file.path, file.where
         self.samples, self.contigs = kept_samples(file.samples, (), file.where), file.contigs
         kinds = _declared(self._open())

@@ -11,7 +11,7 @@ from spinimpute.report.canvas import BLUE, GREEN, INK, MUTED, ORANGE, Drawing, c
 
 _COLOURS = (BLUE, ORANGE, GREEN)
 _MARKS = ("o", "s", "^")
-_MOST_POINTS = 400
+_MOST_POINTS = 600
 
 
 def by_bin(
@@ -76,14 +76,9 @@ def ranked(title: str, caption: str, names: Sequence[str], values: NDArray[np.fl
     with canvas() as drawn:
         axes = drawn.axes[0]
         shown = values[order]
-        few = len(order) <= _MOST_POINTS
-        axes.plot(
-            np.arange(1, len(order) + 1),
-            shown,
-            color=BLUE,
-            marker="o" if few else "",
-            linestyle="" if few else "-",
-        )
+        # Of very many, evenly spaced ones tell the same.
+        ranks = np.unique(np.linspace(0, len(order) - 1, min(len(order), _MOST_POINTS)).round().astype(int))
+        axes.plot(ranks + 1, shown[ranks], color=BLUE, marker="o", linestyle="")
         for sample in order[:1].tolist():
             axes.annotate(names[sample], (1, shown[0]), (8, -3), textcoords="offset points", color=INK)
         axes.set(xlabel="samples, lowest first", ylabel=axis)
@@ -98,8 +93,14 @@ def scattered(
     values: tuple[NDArray[np.float64], NDArray[np.float64]],
     axes_labels: tuple[str, str],
 ) -> Drawing:
-    """A point for each name, those with the lowest x and y named."""
+    """A point for each name, those of lowest x and y named; of very many, the lowest and some others."""
     x, y = values
+    if len(x) > _MOST_POINTS:
+        quarter = _MOST_POINTS // 4
+        some = np.linspace(0, len(x) - 1, 2 * quarter).round().astype(int)
+        rows = np.unique(np.concatenate([np.argsort(x)[:quarter], np.argsort(y)[:quarter], some]))
+        caption += f" {len(rows):,} of {len(x):,} are drawn, the lowest of either kind among them."
+        x, y, names = x[rows], y[rows], [names[row] for row in rows.tolist()]
     with canvas() as drawn:
         axes = drawn.axes[0]
         axes.scatter(x, y, s=24, color=BLUE, alpha=0.75, linewidths=0)

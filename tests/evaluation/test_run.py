@@ -302,3 +302,18 @@ def test_the_table_of_sites_has_each_variant(files: EvaluationSet, tmp_path: Pat
         assert float(row["concordance"]) == pytest.approx(
             sum(a == b for a, b in calls) / len(calls), rel=1e-5
         )
+
+
+def test_names_of_bins_have_no_exponent(files: EvaluationSet) -> None:
+    found = evaluate(Files(files.truth, files.imputed), (0.0, 0.00001, 0.5))
+    assert [row.name for row in found.by_maf if row.name != "outside"] == ["0-0.00001", "0.00001-0.5"]
+
+
+def test_missing_truth_is_left_out(tmp_path: Path) -> None:
+    rows = [rec(5, "A", "C", ".|.", ".|."), rec(6, "A", "C", "0|1", ".|1"), rec(7, "A", "C", "0|0", "1|1")]
+    truth = write_vcf(tmp_path / "t.vcf", rows)
+    guesses = [rec(5, "A", "C", "0|1", "0|0"), rec(6, "A", "C", "0|1", "0|0"), rec(7, "A", "C", ".|.", "1|1")]
+    found = evaluate(Files(truth, write_vcf(tmp_path / "i.vcf", guesses)))
+    assert (found.overall.variants, found.overall.genotypes) == (3, 2)
+    assert found.overall.concordance == (1, 1)
+    assert [row.genotypes for row in found.by_sample] == [1, 1]
