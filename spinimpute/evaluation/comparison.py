@@ -248,5 +248,7 @@ def _limits(imputed: DosageReader, panel: VariantReader | None, typed: VariantRe
     if panel is None:
         notes.append("no panel (--ref): MAF is that of the truth, and variants not imputed are left out")
     if typed is None and not imputed.marks_typed:
-        notes.append("no --typed and no IMP flags: typed variants count as if they were imputed")
+        notes.append(
+            "no --typed and no flags for what was imputed: typed variants count as if they were imputed"
+        )
     return notes
