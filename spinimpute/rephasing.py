@@ -23,8 +23,8 @@ MOSAICS = 384
 STRIDE, EACH_SIDE = 16, 12
 # The powers to which odds are raised, pass by pass; at infinity the likeliest way is taken.
 POWERS = 8 * (2.0,) + 2 * (np.inf,)
-JUMPS_PER_CM = 3.0
-ERROR = 1e-3  # probability that an allele differs from the copied one
+JUMPS_PER_CM = 5.0
+ERROR = 3e-3  # probability that an allele differs from the copied one
 ODDS = np.float32(ERROR / (1 - ERROR))
 
 

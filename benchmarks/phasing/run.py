@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.accuracy.run import problems
+from benchmarks.accuracy.scores import read_imputed, squared_correlation
 from benchmarks.accuracy.tools import Command, Cost, Problem, run
 from benchmarks.phasing.switches import Switches, count_switches
-from spinimpute.evaluate import read_imputed, squared_correlation
 
 
 @dataclass(frozen=True)
