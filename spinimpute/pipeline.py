@@ -37,7 +37,7 @@ from spinimpute.io.writer import DosageWriter
 from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
-from spinimpute.windows import Window, cut_windows
+from spinimpute.windows import Window, cut_windows, most_variants
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta, keep) as writer:
             if model:
                 engine = _engine(config, model)
-                windows = _ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap))
+                most = most_variants(2 * len(samples))
+                windows = _ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap, most))
                 blocks = tally.blocks(_ahead(engine.impute(window) for window in tally.windows(windows)))
             else:
                 blocks = tally.blocks(phaser.sections(alignment.typed_blocks(read()), target))
