@@ -91,9 +91,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         align = partial(Alignment, genetic_map=side.genetic_map, excluded=side.markers, fix=side.fixes)
         phaser = Phaser(samples, config.seed, count_threads(config), fill=model is None)
         engine = make_engine(config, model) if model else None
-        kept = (
-            KeptWork.of(config, names, str(model), str(engine.device)) if config.resume and engine else None
-        )
+        network = f"{model} on {engine.device}" if engine else ""
+        kept = KeptWork.of(config, names, network) if config.resume else None
         if count_unphased(target) and model:
             sections = phaser.sections(align(target).typed_blocks(read()), target)
             phase = partial(phased_target, target, sections)
