@@ -134,20 +134,8 @@ def test_the_commands(config: ImputeConfig, tmp_path: Path) -> None:
     made, moved = tmp_path / "made", tmp_path / "moved"
     made.mkdir()
     files = ["--ref", config.ref, "--gt", config.gt, "--model", config.model]
-    options = [
-        "--window",
-        "0.3",
-        "--overlap",
-        "0.4",
-        "--ap",
-        "--no-version",
-        "--fix",
-        "strand",
-        "--device",
-        "cpu",
-        "--part-windows",
-        "100",
-    ]
+    options = ["--window", 0.3, "--overlap", 0.4, "--ap", "--no-version", "--fix", "strand"]
+    options += ["--device", "cpu", "--part-windows", 100]
     shown = _invoke("plan", *files, *options, "--part-samples", 2, "--out", made / "plan.json")
     assert "5 in 3 batches" in shown
     made.rename(moved)
