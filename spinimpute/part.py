@@ -27,10 +27,11 @@ from spinimpute.windows import Window, cut_windows
 
 @dataclass(frozen=True)
 class PartLabel:
-    """What a part's file says of itself."""
+    """What a part's file says of itself: the digest of its plan, its number, the kind of device it ran on."""
 
     plan: str
     number: int
+    device: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def run_part(
     engine = make_engine(config, model)
     records, done = 0, 0
     with atomic_output(out) as unfinished, ParcelWriter(unfinished) as parcels:
-        parcels.add(LABEL, PartLabel(plan.digest, number))
+        parcels.add(LABEL, PartLabel(plan.digest, number, engine.device.type))
         imputed = (engine.impute(window) for window in ahead(_windows(plan, part)))
         for offset, window in enumerate(ahead(imputed)):
             parcels.add(window_name(part.stretch.first + offset), window)
