@@ -19,7 +19,7 @@ from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.rows import ImputedBlock, TargetOnlyBlock
 from spinimpute.io.sparse import SparseBlock
-from spinimpute.orientation import FrequencyJudge
+from spinimpute.orientation import FrequencyJudge, Verdicts
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.sites import BlockMatch, Fate, FateTable, SiteMatcher, Sites, resolve_contig
 
@@ -49,7 +49,8 @@ class Alignment:
     records.
 
     excluded holds identifiers or CHROM:POS of records to leave out of both files; fix the fates to mend;
-    contigs the panel's lengths of chromosomes, None if unknown. No block has records of different ploidy.
+    contigs the panel's lengths of chromosomes, None if unknown; verdicts those on ambiguous records, where
+    not all samples are at hand. No block has records of different ploidy.
     """
 
     def __init__(
@@ -59,10 +60,12 @@ class Alignment:
         excluded: Collection[str] = (),
         fix: Collection[Fate] = (),
         contigs: Mapping[str, int | None] | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self._target = target
         self._contigs = contigs or {}
         self._panel_haploid: set[str] = set()
+        self._verdicts = Verdicts() if verdicts is None else verdicts
         self._map = genetic_map
         self._excluded = excluded
         self._matchers = {
@@ -178,8 +181,9 @@ class Alignment:
         return align_block(block, cm, TypedRecords(typed, observed, haploid))
 
     def _match(self, block: SparseBlock, name: str) -> BlockMatch:
-        judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, self._target[name].alleles)
-        return self._matchers[name].match(block.sites, judge)
+        target = self._target[name]
+        judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, target.alleles)
+        return self._matchers[name].match(block.sites, self._verdicts.judge(target.sites, judge))
 
     def _without_excluded(self, block: SparseBlock) -> SparseBlock:
         if not self._excluded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,18 @@ class Doses:
     starts: NDArray[np.int64]
     variant: NDArray[np.int32]
     ticks: NDArray[np.uint16]
+
+    @staticmethod
+    def join(parts: Sequence[Doses]) -> Doses:
+        """The doses of several lots of targets at the same variants."""
+        ends = np.cumsum([part.starts[-1] for part in parts])
+        starts = [part.starts[1:] + end - part.starts[-1] for part, end in zip(parts, ends, strict=True)]
+        return Doses(
+            parts[0].others,
+            np.concatenate([parts[0].starts[:1], *starts]),
+            np.concatenate([part.variant for part in parts]),
+            np.concatenate([part.ticks for part in parts]),
+        )
 
     def dense(self, first: int, last: int) -> NDArray[np.float32]:
         """Return the doses (V, T) at the variants from first to last, from 0 to 1."""
@@ -69,7 +81,8 @@ class DoseList:
 
     def doses(self, others: NDArray[np.uint16]) -> Doses:
         """All that was added, with the doses (V,) at all other variants."""
-        return Doses(others, np.array(self._starts), self._variant, self._ticks)
+        n = self._starts[-1]
+        return Doses(others, np.array(self._starts), self._variant[:n], self._ticks[:n])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -104,6 +117,12 @@ class LeftOut:
     variant: NDArray[np.int64]
     agreement: NDArray[np.uint16]
 
+    @staticmethod
+    def join(parts: Sequence[LeftOut]) -> LeftOut | None:
+        """That of several lots of targets; None if there is none."""
+        agreement = [part.agreement for part in parts]
+        return LeftOut(parts[0].variant, np.concatenate(agreement, axis=1)) if parts else None
+
     def block(self, first: int, last: int, alt: NDArray[np.float32], seen: NDArray[np.bool_]) -> LeftOutBlock:
         """The doses of the variants from first to last, at which alt (V, T) is observed where it was seen."""
         low, high = np.searchsorted(self.variant, [first, last])
@@ -121,6 +140,18 @@ class ImputedWindow:
     target: TypedRecords
     rarer: Doses
     left_out: LeftOut | None = None
+
+    @staticmethod
+    def join(parts: Sequence[ImputedWindow]) -> ImputedWindow:
+        """One window of several lots of targets, none of them haploid."""
+        observed = np.concatenate([part.target.observed for part in parts], axis=1)
+        return ImputedWindow(
+            parts[0].sites,
+            parts[0].core,
+            TypedRecords(parts[0].target.typed, observed),
+            Doses.join([part.rarer for part in parts]),
+            LeftOut.join([part.left_out for part in parts if part.left_out]),
+        )
 
     def blocks(self, size: int = PIECE_RECORDS) -> Iterator[ImputedBlock]:
         """Yield the core's records with the doses of their ALT alleles, some at a time.

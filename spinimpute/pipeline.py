@@ -22,26 +22,24 @@ import torch
 
 from spinimpute.agreement import check_samples
 from spinimpute.alignment import Alignment
-from spinimpute.config import FIXES, ImputeConfig
+from spinimpute.config import ImputeConfig
 from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
 from spinimpute.io.formats import open_writer
-from spinimpute.io.genetic_map import GeneticMap
-from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, read_target, sparse_blocks
+from spinimpute.io.inputs import VariantReader, open_variants, read_target, sparse_blocks
 from spinimpute.io.integrity import check_output
-from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
-from spinimpute.io.region import Region
 from spinimpute.io.rows import ImputedBlock, RowFormat
+from spinimpute.kept import KeptWork
 from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
+from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
-from spinimpute.windows import Window, cut_windows
+from spinimpute.windows import Window, cut_windows, most_variants
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MODEL = "spin-small"
 T = TypeVar("T")
 
 
@@ -83,55 +81,67 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     began = time.monotonic()
     names = OutputNames.from_out(config.out, config.out_format)
     check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
-    region = Region.parse(config.chrom) if config.chrom else None
-    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model) if config.impute else None
-    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
-    excluded = read_names(config.exclude_samples, "excluded samples")
-    markers = read_names(config.exclude_markers, "excluded markers")
-    target = read_target(config.gt, region, excluded)
+    side = SideInputs.read(config)
+    model = load_model(config.model_name) if config.impute else None
+    target = read_target(config.gt, side.region, side.excluded)
     samples = next(iter(target.values())).samples
-    fixes = [FIXES[word] for word in config.fix]
-    tally = _Tally(target, listener)
-    with _open_panel(config, samples, excluded) as panel:
-        read = partial(sparse_blocks, panel, region)
+    tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
+    with open_panel(config, samples, side.excluded) as panel:
+        read = partial(sparse_blocks, panel, side.region)
         align = partial(
-            Alignment, genetic_map=genetic_map, excluded=markers, fix=fixes, contigs=panel.contigs
+            Alignment,
+            genetic_map=side.genetic_map,
+            excluded=side.markers,
+            fix=side.fixes,
+            contigs=panel.contigs,
         )
-        phaser = Phaser(samples, config.seed, _threads(config), fill=model is None)
+        phaser = Phaser(samples, config.seed, count_threads(config), fill=model is None)
+        engine = make_engine(config, model) if model else None
+        network = f"{model} on {engine.device}" if engine else ""
+        kept = KeptWork.of(config, names, network) if config.resume else None
         if count_unphased(target) and model:
-            target = phased_target(target, phaser.sections(align(target).typed_blocks(read()), target))
+            sections = phaser.sections(align(target).typed_blocks(read()), target)
+            phase = partial(phased_target, target, sections)
+            target = kept.phased(phase) if kept else phase()
         alignment = align(target)
-        meta = [] if config.no_version else _provenance(config, model, panel.digest())
+        meta = [] if config.no_version else provenance(config, str(model) if model else None, panel.digest())
         keep = config.keep_target_only
         fields = RowFormat(config.ap, config.gp)
         with open_writer(names, samples, panel.contigs, fields, meta, keep) as writer:
-            if model:
-                engine = _engine(config, model)
-                windows = _ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap))
-                blocks = tally.blocks(_ahead(engine.impute(window) for window in tally.windows(windows)))
+            if engine:
+                most = most_variants(2 * len(samples))
+                cut = ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap, most))
+                windows = tally.windows(cut)
+                imputed = kept.windows(engine.impute, windows) if kept else map(engine.impute, windows)
+                blocks = tally.blocks(ahead(imputed))
             else:
                 blocks = tally.blocks(phaser.sections(alignment.typed_blocks(read()), target))
             for block in alignment.with_target_only(blocks) if keep else blocks:
                 writer.write(block)
             tables = alignment.finish(config.ref, config.gt)
         write_fates(names.variants, tables)
+    if kept:
+        kept.remove()
     tally.warn()
     fates = Counter(fate.value for table in tables for fate in table.fates)
     return tally.summary(2 * len(panel.samples), time.monotonic() - began, names.vcf, dict(fates))
 
 
-def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
+def make_engine(config: ImputeConfig, model: LoadedModel) -> Engine:
+    """The model on its device."""
     device = choose_device(config.device)
     # Targets are spread over threads of ours; torch's own would only get in their way.
     torch.set_num_threads(1)
-    return Engine(model.network.to(device), device, _threads(config))
+    return Engine(model.network.to(device), device, count_threads(config))
 
 
-def _threads(config: ImputeConfig) -> int:
+def count_threads(config: ImputeConfig) -> int:
+    """Threads to use, by default as many as there are cores for this process."""
     return config.nthreads or len(os.sched_getaffinity(0))
 
 
-def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
+def open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
+    """Open the panel without some samples; SpinImputeError if it shares others with the target."""
     if config.allow_overlap:
         excluded |= frozenset(samples)
     panel = open_variants(config.ref, "panel", excluded)
@@ -139,13 +149,14 @@ def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[st
     return panel
 
 
-def _provenance(config: ImputeConfig, model: LoadedModel | None, panel: str) -> list[str]:
-    details = {"model": f"{model.name} sha256:{model.digest}"} if model else {}
+def provenance(config: ImputeConfig, model: str | None, panel: str) -> list[str]:
+    """Header lines of the output, with the model's name and digest and the panel's digest."""
+    details = {"model": model} if model else {}
     details["panel"] = f"sha256:{panel}"
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
 
 
-def _ahead(items: Iterable[T]) -> Iterator[T]:
+def ahead(items: Iterable[T]) -> Iterator[T]:
     """Yield items while a thread prepares the next one."""
     source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
@@ -155,12 +166,12 @@ def _ahead(items: Iterable[T]) -> Iterator[T]:
             yield item
 
 
-class _Tally:
-    """Counts what is imputed, for progress and summary."""
+class Tally:
+    """Counts what is imputed of so many target records and samples, for progress and summary."""
 
-    def __init__(self, target: dict[str, TargetChromosome], listener: Listener | None) -> None:
-        self._target_records = sum(len(chromosome.sites) for chromosome in target.values())
-        self._samples = len(next(iter(target.values())).samples)
+    def __init__(self, target_records: int, samples: int, listener: Listener | None) -> None:
+        self._target_records = target_records
+        self._samples = samples
         self._listener = listener
         self._records = 0
         self._typed = 0

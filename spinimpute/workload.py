@@ -16,10 +16,9 @@ from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, panel_blocks, read_target
 from spinimpute.io.integrity import check_output
-from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
-from spinimpute.pipeline import DEFAULT_MODEL
+from spinimpute.side_inputs import SideInputs
 from spinimpute.sites import resolve_contig
 from spinimpute.spin.checkpoint import choose_device, load_model
 from spinimpute.spin.model import Spin
@@ -75,12 +74,10 @@ def survey(config: ImputeConfig) -> Workload:
     """Count what config asks for; SpinImputeError for input that is seen to be unusable. Writes nothing."""
     names = OutputNames.from_out(config.out, config.out_format)
     check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
-    region = Region.parse(config.chrom) if config.chrom else None
-    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
+    side = SideInputs.read(config)
+    region, excluded = side.region, side.excluded
+    model = load_model(config.model_name)
     device = choose_device(config.device)
-    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
-    excluded = read_names(config.exclude_samples, "excluded samples")
-    markers = read_names(config.exclude_markers, "excluded markers")
     target = read_target(config.gt, region, excluded)
     samples = next(iter(target.values())).samples
     hidden = excluded | frozenset(samples) if config.allow_overlap else excluded
@@ -97,7 +94,7 @@ def survey(config: ImputeConfig) -> Workload:
             read_records=wanted.records if region and panel.indexed else whole.total,
             minor_share=_minor_share(panel, shared, target),
             panel=panel.kind,
-            windows=_count_windows(config, genetic_map, markers, shared, target, model.network),
+            windows=_count_windows(config, side.genetic_map, side.markers, shared, target, model.network),
             context=min(model.network.config.context, 2 * len(panel.samples)),
             batch_tokens=BATCH_TOKENS[device.type],
             threads=config.nthreads or len(os.sched_getaffinity(0)),
