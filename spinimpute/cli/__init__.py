@@ -188,15 +188,11 @@ def simulate(
     seed: options.Seed = 1,
 ) -> None:
     """Write a simulated reference panel, array-typed target, the target's truth and a genetic map."""
-    from spinimpute.training.dataset import DatasetSpec, write_dataset
-    from spinimpute.training.simulation import RegionSpec
+    from spinimpute import api
 
-    spec = DatasetSpec(
-        region=RegionSpec(model=model, people=people, length=round(1e6 * length)),
-        targets=targets,
-        chromosomes=tuple(str(i + 1) for i in range(chromosomes)),
-        typed_spacing=round(1e3 * spacing),
-    )
-    files = write_dataset(out, spec, seed)
+    files = api.simulate(
+        out, model=model, people=people, targets=targets, chromosomes=chromosomes, length=length,
+        spacing=spacing, seed=seed,
+    )  # fmt: skip
     for path in (files.panel, files.target, files.truth, files.map):
         typer.echo(path)
