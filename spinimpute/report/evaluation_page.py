@@ -16,6 +16,12 @@ from spinimpute.report.text import decimal, percent
 
 HEADS = ("variants", "r2", "mean variant r2", "non-ref. concordance", "concordance", "calibration error")
 _SHOWN = 100  # samples in the table
+_NOTE = (
+    "r²: squared correlation of dosage and true ALT count over all genotypes of a group. Mean variant r²: of the "
+    "variants whose ALT count differs between the samples, each over its own genotypes. Non-reference concordance: "
+    "calls that are right, among those that are not REF/REF in both files. Calibration error: mean distance of "
+    "predicted and true dose in bins of predicted dose, in ALT alleles."
+)
 
 
 def evaluation_page(found: Evaluation, details: dict[str, str]) -> Page:
@@ -68,7 +74,7 @@ def _by_maf(found: Evaluation) -> Drawing:
     return plots.by_bin(
         "Accuracy by minor allele frequency",
         f"MAF in the {'panel' if found.files.panel else 'truth'}; beneath, the number of variants. "
-        "Each bin has its upper edge.",
+        "A bin includes its upper edge.",
         [f"{maf_label(row.name)}\n{row.variants:,}" for row in rows],
         {
             "dosage r², all genotypes of a bin": [row.r2 for row in rows],
@@ -155,7 +161,7 @@ def _tables(found: Evaluation) -> list[Table]:
     heads = [head.replace("r2", "r²") for head in HEADS]
     fates = [[fate.value, f"{count:,}"] for fate, count in found.fates.items()]
     return [
-        Table("By minor allele frequency", ["MAF", *heads], bins),
+        Table("By minor allele frequency", ["MAF", *heads], bins, _NOTE),
         Table("By type of variant", ["type", *heads], types),
         Table("By minor allele frequency and type", ["MAF and type", *heads], both, folded=True),
         Table(

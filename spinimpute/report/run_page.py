@@ -165,8 +165,8 @@ def _along(sums: RunSums) -> Drawing:
         strips[chrom] = plots.Strip(middle, mean, held[:, 2])
     return plots.along(
         "Along the genome",
-        f"Mean DR2 of imputed variants with MAF ≥ {percent(COMMON)}, and the number of typed ones, in windows "
-        f"of {plots.width_kb(joined, STEP):,.0f} kb.",
+        f"Mean DR2 of imputed variants with MAF ≥ {percent(COMMON)}, and the number of typed ones, in "
+        f"windows of {plots.width_kb(joined, STEP):,.0f} kb.",
         strips,
         "mean DR2",
         "typed",
