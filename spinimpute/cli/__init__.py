@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from spinimpute import __version__
 from spinimpute.cli import options, panel
 from spinimpute.cli.beagle import NOTES, BeagleCommand
+from spinimpute.cli.examples import add_examples
 from spinimpute.cli.signals import Terminated, raise_on_sigterm
 from spinimpute.config import ImputeConfig, train_config
 from spinimpute.errors import SpinImputeError
@@ -46,7 +47,7 @@ app = typer.Typer(
     cls=_ErrorBoundary,
     name="spinimpute",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -196,3 +197,6 @@ def simulate(
     )  # fmt: skip
     for path in (files.panel, files.target, files.truth, files.map):
         typer.echo(path)
+
+
+add_examples(app)
