@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinimpute.config import ImputeConfig, train_config
+from spinimpute.config import MAF_EDGES, ImputeConfig, train_config
 
 if TYPE_CHECKING:
     import xarray
@@ -121,7 +121,7 @@ def evaluate(
     *,
     ref: FilePath | None = None,
     typed: FilePath | None = None,
-    bins: Sequence[float] | None = None,
+    bins: Sequence[float] = MAF_EDGES,
     sites: FilePath | None = None,
     listener: EvaluateListener | None = None,
 ) -> Evaluation:
@@ -136,7 +136,7 @@ def evaluate(
     from spinimpute.evaluation.run import evaluate as run
 
     files = Files(Path(truth), Path(imputed), _path(ref), _path(typed))
-    return run(files, MAF_EDGES if bins is None else tuple(bins), _path(sites), listener)
+    return run(files, tuple(bins), _path(sites), listener)
 
 
 def read_dosages(path: FilePath, chrom: str | None = None) -> Iterator[DosageBlock]:

@@ -14,6 +14,8 @@ from spinimpute.errors import SpinImputeError
 # What --fix may mend.
 FIXES = {"swap": Fate.SWAPPED, "strand": Fate.STRAND_FLIPPED}
 
+MAF_EDGES = (0.0, 0.002, 0.005, 0.01, 0.05, 0.5)  # of the bins in which accuracy is given
+
 
 @dataclass(frozen=True)
 class ImputeConfig:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.scores import Imputed, Truth
+from spinimpute.config import MAF_EDGES
 from spinimpute.evaluation.measures import (
     DOSE_EDGES,
     ESTIMATE_EDGES,
-    MAF_EDGES,
     MIN_MINOR,
     bin_means,
     bin_sums,

@@ -22,7 +22,7 @@ from benchmarks.accuracy.measures import (
 )
 from benchmarks.accuracy.scores import Accuracy, Truth, accuracy, read_imputed
 from benchmarks.accuracy.tools import Cost, Output
-from spinimpute.evaluation.measures import MAF_EDGES
+from spinimpute.config import MAF_EDGES
 
 BASELINE = "beagle"
 

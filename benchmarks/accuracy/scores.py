@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.config import MAF_EDGES
 from spinimpute.errors import SpinImputeError
-from spinimpute.evaluation.measures import MAF_EDGES, maf_bins
+from spinimpute.evaluation.measures import maf_bins
 from spinimpute.io.dosage_file import ESTIMATES
 
 Key = tuple[str, int, str, str]

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spinimpute.config import FIXES, TrainConfig
-from spinimpute.evaluation.measures import MAF_EDGES
+from spinimpute.config import FIXES, MAF_EDGES, TrainConfig
 from spinimpute.model_store import shipped_models
 
 

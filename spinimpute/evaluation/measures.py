@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MAF_EDGES = (0.0, 0.002, 0.005, 0.01, 0.05, 0.5)
 DOSE_EDGES = np.linspace(0, 2, 21)
 ESTIMATE_EDGES = np.linspace(0, 1, 11)  # bins of a file's own estimate of r2
 MIN_MINOR = 5  # true minor alleles among the targets for a variant's r2 to mean anything

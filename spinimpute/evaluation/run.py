@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.config import MAF_EDGES
 from spinimpute.errors import SpinImputeError
 from spinimpute.evaluation.comparison import Comparison, Fate, Files
-from spinimpute.evaluation.measures import MAF_EDGES, Concordance, calibration_error, r2
+from spinimpute.evaluation.measures import Concordance, calibration_error, r2
 from spinimpute.evaluation.tables import SiteTable
 from spinimpute.evaluation.tally import EstimateSums, Tally
 from spinimpute.evaluation.variants import KINDS

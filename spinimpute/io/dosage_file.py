@@ -170,7 +170,7 @@ class DosageFile:
     def _calls(self, record: Any) -> NDArray[np.int8]:
         """(A, S) ALT alleles of each genotype, -1 if it is not complete or the record has none."""
         n_alts = len(record.ALT)
-        if record.genotype is None:
+        if "GT" not in record.FORMAT:
             if not self.has_dosages:
                 where = f"{self.where} {record.CHROM}:{record.POS}"
                 raise SpinImputeError("every record needs DS or GT", where=where)

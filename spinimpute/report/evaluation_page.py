@@ -17,10 +17,10 @@ from spinimpute.report.text import decimal, percent
 HEADS = ("variants", "r2", "mean variant r2", "non-ref. concordance", "concordance", "calibration error")
 _SHOWN = 100  # samples in the table
 _NOTE = (
-    "r²: squared correlation of dosage and true ALT count over all genotypes of a group. Mean variant r²: of the "
-    "variants whose ALT count differs between the samples, each over its own genotypes. Non-reference concordance: "
-    "calls that are right, among those that are not REF/REF in both files. Calibration error: mean distance of "
-    "predicted and true dose in bins of predicted dose, in ALT alleles."
+    "r²: squared correlation of dosage and true ALT count over all genotypes of a group. Mean variant r²: "
+    "each variant over its own genotypes, 0 where all dosages are equal, without those that do not vary in "
+    "the truth. Non-reference concordance: right calls, among genotypes that are not REF/REF in both files. "
+    "Calibration error: mean distance of predicted and true dose, in ALT alleles, by predicted dose."
 )
 
 

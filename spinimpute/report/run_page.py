@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.alleles import Fate
-from spinimpute.evaluation.measures import MAF_EDGES
+from spinimpute.config import MAF_EDGES
 from spinimpute.evaluation.tally import STEP
 from spinimpute.report import plots
 from spinimpute.report.canvas import Drawing

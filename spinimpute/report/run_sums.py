@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.config import MAF_EDGES
 from spinimpute.evaluation.comparison import panel_frequencies
-from spinimpute.evaluation.measures import MAF_EDGES, bins_of, maf_bins
+from spinimpute.evaluation.measures import bins_of, maf_bins
 from spinimpute.evaluation.tally import add_along
 from spinimpute.evaluation.variants import Cursor, Variants
 from spinimpute.io.dosage_file import DosageBlock, DosageReader, open_dosages
@@ -90,7 +91,7 @@ class RunSums:
 def sum_run(
     output: Path, panel: Path, target: Path, region: Region | None = None, excluded: Collection[str] = ()
 ) -> RunSums:
-    """Read what a run wrote, and its panel and target once more; excluded are samples of both left out.
+    """Read what a run wrote, and its panel and target once more; excluded are samples that it left out.
 
     SpinImputeError if a file cannot be read.
     """
@@ -99,9 +100,10 @@ def sum_run(
     left_out = frozenset(excluded) | frozenset(reader.samples)
     with open_variants(panel, "panel", left_out) as references:
         _sum_output(sums, reader, references)
-    with open_variants(target, "target", excluded) as typed:
+    with open_variants(target, "target") as typed:
+        columns = [typed.samples.index(name) for name in sums.samples]
         for block in typed.blocks(block_records(len(typed.samples)), region):
-            known = block.alleles.reshape(len(block.sites), -1, 2).min(axis=2) >= 0
+            known = block.alleles.reshape(len(block.sites), -1, 2).min(axis=2)[:, columns] >= 0
             sums.calls += np.stack([np.full(known.shape[1], len(known)), known.sum(axis=0)], axis=1)
     return sums
 

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.accuracy import measures
 from benchmarks.accuracy.scores import Imputed, Truth, accuracy
-from spinimpute.evaluation.measures import DOSE_EDGES, MAF_EDGES, MIN_MINOR, r2
+from spinimpute.config import MAF_EDGES
+from spinimpute.evaluation.measures import DOSE_EDGES, MIN_MINOR, r2
 
 SITES, PEOPLE = 60, 7
 

@@ -19,9 +19,10 @@ from builders import phased_records, rec, sample_names, write_vcf, write_vcz
 from evaluation_sets import META, PEOPLE, EvaluationSet, make_set
 from reference import Scored, pearson_r2, scored_variants
 
+from spinimpute.config import MAF_EDGES
 from spinimpute.errors import SpinImputeError
 from spinimpute.evaluation.comparison import Fate, Files
-from spinimpute.evaluation.measures import MAF_EDGES, MIN_MINOR, r2
+from spinimpute.evaluation.measures import MIN_MINOR, r2
 from spinimpute.evaluation.run import Evaluation, Measures, evaluate
 
 METER = Path(__file__).parents[2].parent / "shared" / "tools" / "score.py"
