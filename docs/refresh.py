@@ -26,6 +26,7 @@ PAGES = tuple(
     DOCS / name
     for name in (
         "tutorial.md", "troubleshooting.md", "migrating.md", "python.md", "models.md", "new-species.md",
+        "citing.md",
     )
 )  # fmt: skip
 _WIDTH = "100"

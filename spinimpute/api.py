@@ -132,7 +132,6 @@ def evaluate(
     all.
     """
     from spinimpute.evaluation.comparison import Files
-    from spinimpute.evaluation.measures import MAF_EDGES
     from spinimpute.evaluation.run import evaluate as run
 
     files = Files(Path(truth), Path(imputed), _path(ref), _path(typed))
