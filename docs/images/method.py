@@ -94,7 +94,10 @@ def draw_network(axes: Axes) -> None:
         "I inducing points H_D attend to the K\nhaplotypes and are broadcast back:\n"
         "each is judged beside the others;\ncost linear in K"
     )
-    abla = "messages to the same haplotype at the\nanchors on either side, then a residual\nblock on each haplotype's latents"
+    abla = (
+        "messages to the same haplotype at the\nanchors on either side, then a residual\n"
+        "block on each haplotype's latents"
+    )
     predictor = (
         "copying heads: a softmax over the K\nhaplotypes, blended between the two\nanchors around the site"
     )
