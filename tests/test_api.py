@@ -18,7 +18,6 @@ import spinimpute
 from spinimpute import api, cli
 from spinimpute.config import ImputeConfig, TrainConfig
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 # What concerns the terminal alone.
 TERMINAL = {"context", "quiet", "report", "dry_run"}
 
@@ -191,12 +190,3 @@ def test_evaluate_and_build_panel(small: SimpleNamespace) -> None:
 
 def test_models_are_those_that_are_shipped() -> None:
     assert "spin-small" in [model.name for model in spinimpute.models()]
-
-
-def test_the_example_runs_and_plots(tmp_path: Path) -> None:
-    shown = subprocess.run(
-        [sys.executable, EXAMPLES / "api.py", tmp_path],
-        capture_output=True, text=True, check=True, env=None,
-    )  # fmt: skip
-    assert "25,563 variants imputed for 40 samples" in shown.stdout
-    assert (tmp_path / "api.png").read_bytes().startswith(b"\x89PNG")
