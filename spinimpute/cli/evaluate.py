@@ -54,9 +54,10 @@ def run_evaluate(files: Files, edges: tuple[float, ...], out: str, quiet: bool) 
         found = evaluate(files, edges, names.sites, meter.update)
     write_measures(names.measures, found.rows())
     write_calibration(names.calibration, found.rows())
-    write_page(names.page, evaluation_page(found, _details(files)))
-    for note in found.notes:
-        print(f"note: {note}", file=sys.stderr)
+    page = evaluation_page(found, _details(files))
+    write_page(names.page, page)
+    for warning in page.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     if not quiet:
         _print(found)
         print_table(

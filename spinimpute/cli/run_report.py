@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from spinimpute import __version__
 from spinimpute.config import ImputeConfig
+from spinimpute.errors import SpinImputeError
 from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
@@ -17,6 +18,15 @@ from spinimpute.provenance import command_line
 
 if TYPE_CHECKING:
     from spinimpute.pipeline import ImputeSummary
+
+
+def check_inputs(config: ImputeConfig) -> None:
+    """Raise SpinImputeError if a report cannot be made, because an input cannot be read twice."""
+    for option, path in (("--ref", config.ref), ("--gt", config.gt)):
+        if str(path) == "-":
+            raise SpinImputeError(
+                "--report needs inputs that can be read twice", found=f"{option} -", remedy="give a file"
+            )
 
 
 def write_report(

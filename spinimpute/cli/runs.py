@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from spinimpute.cli.meter import Meter, open_meter
 from spinimpute.cli.report import Journal, duration, megabytes, print_table, write_log
-from spinimpute.cli.run_report import write_report
+from spinimpute.cli.run_report import check_inputs, write_report
 from spinimpute.config import ImputeConfig, TrainConfig
 from spinimpute.io.outputs import OutputNames
 from spinimpute.provenance import command_line
@@ -29,6 +29,8 @@ def run_impute(config: ImputeConfig, quiet: bool, notes: Sequence[str] = (), rep
     """
     from spinimpute.pipeline import impute
 
+    if report:
+        check_inputs(config)
     journal = Journal()
     journal.add("started")
     with _hearing(journal), open_meter(quiet) as meter:
@@ -36,6 +38,8 @@ def run_impute(config: ImputeConfig, quiet: bool, notes: Sequence[str] = (), rep
             journal.add(note)
             meter.log(note)
         summary = impute(config, ImputeProgress(meter, journal))
+        if report:
+            meter.log("the report reads output, panel and target once more")
     journal.add("finished")
     totals = _totals(summary)
     fates = {fate: f"{count:,}" for fate, count in summary.fates.items()}

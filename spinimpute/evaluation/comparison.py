@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -75,7 +75,7 @@ class Comparison:
     def __post_init__(self) -> None:
         self._stack = ExitStack()
         self._truth = self._open(self.files.truth, "truth")
-        self._imputed = open_dosages(self.files.imputed)
+        self._imputed = self._stack.enter_context(closing(open_dosages(self.files.imputed)))
         self._panel = self._open(self.files.panel, "panel") if self.files.panel else None
         self._typed = self._open(self.files.typed, "typed") if self.files.typed else None
         self.samples = self._shared()
@@ -117,7 +117,7 @@ class Comparison:
     def _cursors(self, chrom: str) -> _Cursors:
         return _Cursors(
             Cursor(_imputed_variants(self._imputed, chrom)),
-            Cursor(panel_frequencies(self._panel, chrom)) if self._panel else None,
+            Cursor(panel_frequencies(self._panel, Region(chrom))) if self._panel else None,
             Cursor(_sites(self._typed, chrom)) if self._typed else None,
         )
 
@@ -162,7 +162,7 @@ class Comparison:
         if frequency is None:
             frequency = _frequency(true)
         dosages = np.repeat((2 * frequency).astype(np.float32)[:, None], len(self.samples), axis=1)
-        called = np.rint(dosages).astype(np.int8)
+        called = np.rint(np.nan_to_num(dosages, nan=-1)).astype(np.int8)
         estimated = np.full(len(place), np.nan)
         there = np.flatnonzero(place >= 0)
         if imputed is not None and len(there):
@@ -212,9 +212,9 @@ def _imputed_variants(reader: DosageReader, chrom: str) -> Iterator[Variants]:
         yield Variants.of(block.sites, {name: getattr(block, name) for name in names})
 
 
-def panel_frequencies(reader: VariantReader, chrom: str) -> Iterator[Variants]:
-    """Yield one chromosome's variants with their ALT frequency (V,), nan where all genotypes are missing."""
-    for block in reader.blocks(block_records(len(reader.samples)), Region(chrom)):
+def panel_frequencies(reader: VariantReader, region: Region) -> Iterator[Variants]:
+    """Yield a region's variants with their ALT frequency (V,), nan where all genotypes are missing."""
+    for block in reader.blocks(block_records(len(reader.samples)), region):
         calls = allele_counts(block)
         yield Variants.of(block.sites, {"frequency": _frequency(np.where(calls < 0, np.nan, calls))})
 
@@ -248,5 +248,7 @@ def _limits(imputed: DosageReader, panel: VariantReader | None, typed: VariantRe
     if panel is None:
         notes.append("no panel (--ref): MAF is that of the truth, and variants not imputed are left out")
     if typed is None and not imputed.marks_typed:
-        notes.append("no --typed and no IMP flags: typed variants count as if they were imputed")
+        notes.append(
+            "no --typed and no flags for what was imputed: typed variants count as if they were imputed"
+        )
     return notes

@@ -109,7 +109,7 @@ def evaluate(
 
 def _evaluation(comparison: Comparison, tally: Tally) -> Evaluation:
     bins = range(len(tally.edges) - 1)
-    names = [f"{low:g}-{high:g}" for low, high in pairwise(tally.edges)]
+    names = [f"{_edge(low)}-{_edge(high)}" for low, high in pairwise(tally.edges)]
     by_maf = [_measures("maf", names[i], tally, (slice(i, i + 1), slice(None))) for i in bins]
     rest = _measures("maf", OUTSIDE, tally, (slice(-1, None), slice(None)))
     every = range(len(KINDS))
@@ -167,6 +167,11 @@ def _sample(index: int, name: str, tally: Tally) -> Measures:
         calibration_error=calibration_error(curve),
         calibration=curve,
     )
+
+
+def _edge(value: float) -> str:
+    """An edge without an exponent, whose minus sign would look like a range's."""
+    return f"{value:.8f}".rstrip("0").rstrip(".")
 
 
 def _filled(held: NDArray[np.float64]) -> int:

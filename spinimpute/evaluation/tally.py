@@ -18,6 +18,7 @@ from spinimpute.evaluation.measures import (
     bins_of,
     maf_bins,
     moments,
+    r2,
     variant_r2,
 )
 from spinimpute.evaluation.variants import KINDS
@@ -35,6 +36,12 @@ class EstimateSums:
     moments: NDArray[np.float64] = field(default_factory=lambda: np.zeros(MOMENTS))
     bins: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(ESTIMATE_EDGES) - 1, 3)))
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros((DENSITY, DENSITY), np.int64))
+
+    @property
+    def correlation(self) -> float:
+        """Pearson's r of both; nan where undefined."""
+        n, x, y, _, _, xy = self.moments
+        return float(np.copysign(np.sqrt(r2(self.moments)), n * xy - x * y))
 
     def add(self, estimated: NDArray[np.float64], true: NDArray[np.float64]) -> None:
         """Add variants (V,)."""

@@ -20,7 +20,8 @@ from spinimpute.io.vcf import VariantFile
 from spinimpute.sites import Sites, resolve_contig
 
 ESTIMATES = ("DR2", "R2")  # INFO fields: Beagle's and ours, Minimac's
-_IMPUTED = ("IMP", "IMPUTED")  # flags of records that were not typed, by the same tools
+# Flags of the same tools. Minimac has IMPUTED on typed records too, which TYPED tells apart.
+_IMPUTED, _TYPED = ("IMP", "IMPUTED"), ("TYPED", "TYPED_ONLY")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class DosageReader(Protocol):
 
     def blocks(self, chrom: str | None = None) -> Iterator[DosageBlock]:
         """Yield blocks of one chromosome, or of all; SpinImputeError at records that cannot be used."""
+
+    def close(self) -> None:
+        """Let go of the file."""
 
 
 def open_dosages(path: Path, role: str = "imputed") -> DosageReader:
@@ -91,19 +95,22 @@ class CallFile:
             nothing = np.full(len(calls), np.nan)
             yield DosageBlock(block.sites, dosages, calls, nothing, nothing, np.zeros(len(calls), np.bool_))
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reader.__exit__(None, None, None)
+
 
 class DosageFile:
     """A VCF or BCF file with DS, or else GT; SpinImputeError if it is not whole or has neither."""
 
     def __init__(self, file: VariantFile) -> None:
-        self._file = file  # which may hold a copy of standard input
+        self.close = file.close
         self._path, self.where = file.path, file.where
         self.samples, self.contigs = kept_samples(file.samples, (), file.where), file.contigs
         kinds = _declared(self._open())
         self.has_dosages = ("FORMAT", "DS") in kinds
         self.estimate = next((name for name in ESTIMATES if ("INFO", name) in kinds), "")
-        self._flags = [name for name in _IMPUTED if ("INFO", name) in kinds]
-        self.marks_typed = bool(self._flags)
+        self.marks_typed = any(("INFO", name) in kinds for name in _IMPUTED)
 
     def blocks(self, chrom: str | None = None) -> Iterator[DosageBlock]:
         """Yield blocks of one chromosome, or of all, in the file's order; SpinImputeError if out of order."""
@@ -153,7 +160,7 @@ class DosageFile:
         counts = [len(each) for each in alts]
         calls = [self._calls(record) for record in records]
         dosages = [self._dosages(record, found) for record, found in zip(records, calls, strict=True)]
-        typed = [self.marks_typed and not self._imputed(record) for record in records]
+        typed = [self.marks_typed and _is_typed(record) for record in records]
         shape = sum(counts), len(self.samples)
         return DosageBlock(
             sites,
@@ -163,9 +170,6 @@ class DosageFile:
             np.concatenate([_numbers(record, "AF") for record in records]),
             np.repeat(np.array(typed, np.bool_), counts),
         )
-
-    def _imputed(self, record: Any) -> bool:
-        return any(record.INFO.get(flag) for flag in self._flags)
 
     def _calls(self, record: Any) -> NDArray[np.int8]:
         """(A, S) ALT alleles of each genotype, -1 if it is not complete or the record has none."""
@@ -197,6 +201,11 @@ class DosageFile:
                 found=str(found.shape[1]),
             )
         return np.asarray(found.T, np.float32)
+
+
+def _is_typed(record: Any) -> bool:
+    flags = record.INFO.get
+    return any(map(flags, _TYPED)) or not any(map(flags, _IMPUTED))
 
 
 def _declared(file: Any) -> set[tuple[str, str]]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from spinimpute.evaluation.comparison import Fate
 from spinimpute.evaluation.measures import bin_means, r2
 from spinimpute.evaluation.run import Evaluation, Measures
 from spinimpute.evaluation.tally import STEP
 from spinimpute.report import plots
+from spinimpute.report.along import Strip, Windows, along
 from spinimpute.report.canvas import Drawing
 from spinimpute.report.page import Number, Page, Table
 from spinimpute.report.text import decimal, percent
 
 HEADS = ("variants", "r2", "mean variant r2", "non-ref. concordance", "concordance", "calibration error")
+_MUCH = 0.01  # share of variants that may be absent without a word
 _SHOWN = 100  # samples in the table
 _NOTE = (
     "r²: squared correlation of dosage and true ALT count over all genotypes of a group. Mean variant r²: "
@@ -30,7 +33,7 @@ def evaluation_page(found: Evaluation, details: dict[str, str]) -> Page:
     return Page(
         title="Imputation accuracy",
         subtitle=f"{found.files.imputed.name} against {found.files.truth.name}",
-        warnings=found.notes,
+        warnings=[*found.notes, *_findings(found)],
         numbers=[
             Number("dosage r²", decimal(overall.r2)),
             Number("non-reference concordance", percent(overall.concordance.non_reference)),
@@ -63,6 +66,14 @@ def maf_label(name: str) -> str:
         return f"{100 * float(low):g}-{100 * float(high):g} %"
     except ValueError:
         return name
+
+
+def _findings(found: Evaluation) -> Iterator[str]:
+    """What in the results is worth a look first."""
+    absent = found.fates.get(Fate.PRIOR, 0) + found.fates.get(Fate.ABSENT, 0)
+    total = absent + found.fates.get(Fate.COMPARED, 0)
+    if absent > _MUCH * total:
+        yield f"{absent:,} of {total:,} variants that could be scored are not in the imputed file"
 
 
 def _drawings(found: Evaluation) -> Iterable[Drawing | None]:
@@ -100,11 +111,10 @@ def _estimates(found: Evaluation) -> Drawing | None:
     sums = found.estimates
     if not sums.bins[:, 0].any():
         return None
-    correlation = float(np.sqrt(r2(sums.moments)))
     return plots.density(
         f"{found.estimate} against true r²",
         f"{int(sums.bins[:, 0].sum()):,} variants with at least 5 true minor alleles; correlation "
-        f"{decimal(correlation, 3)}.",
+        f"{decimal(sums.correlation, 3)}.",
         sums.cells,
         (f"{found.estimate}, estimated by the imputed file", "true r²"),
         bin_means(sums.bins),
@@ -127,20 +137,15 @@ def _samples(found: Evaluation) -> Drawing:
 def _along(found: Evaluation) -> Drawing | None:
     if not found.along:
         return None
-    joined = plots.windows(found.along, STEP)
-    strips = {
-        chrom: plots.Strip(middle, r2(sums), sums[:, 0] / len(found.samples))
-        for chrom, (middle, sums) in joined.items()
-    }
-    width = plots.width_kb(joined, STEP)
-    values = np.concatenate([strip.value for strip in strips.values()])
+    windows = Windows.join(found.along, STEP)
+    strips = {chrom: Strip(r2(sums), sums[:, 0] / len(found.samples)) for chrom, sums in windows.sums.items()}
+    values = np.concatenate([strip.line for strip in strips.values()])
     low = float(np.nanmin(values)) if np.isfinite(values).any() else 0.0
-    return plots.along(
-        "Along the genome",
-        f"Dosage r² of all genotypes in windows of {width:,.0f} kb, and the variants scored in each.",
+    return along(
+        f"Dosage r² of all genotypes in windows of {windows.width / 1000:,.0f} kb, and the variants scored.",
+        windows,
         strips,
-        "dosage r²",
-        "variants",
+        ("dosage r²", "variants"),
         (max(0.0, low - 0.05), 1.01),
     )
 

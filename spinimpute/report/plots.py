@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +11,7 @@ from spinimpute.report.canvas import BLUE, GREEN, INK, MUTED, ORANGE, Drawing, c
 
 _COLOURS = (BLUE, ORANGE, GREEN)
 _MARKS = ("o", "s", "^")
-_MOST_WINDOWS = 240
-_MOST_POINTS = 400
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Windows of one chromosome: their middles in bp, what is drawn as a line, nan for a gap, and bars."""
-
-    middle: NDArray[np.float64]
-    value: NDArray[np.float64]
-    count: NDArray[np.float64]
+_MOST_POINTS = 600
 
 
 def by_bin(
@@ -87,14 +76,9 @@ def ranked(title: str, caption: str, names: Sequence[str], values: NDArray[np.fl
     with canvas() as drawn:
         axes = drawn.axes[0]
         shown = values[order]
-        few = len(order) <= _MOST_POINTS
-        axes.plot(
-            np.arange(1, len(order) + 1),
-            shown,
-            color=BLUE,
-            marker="o" if few else "",
-            linestyle="" if few else "-",
-        )
+        # Of very many, evenly spaced ones tell the same.
+        ranks = np.unique(np.linspace(0, len(order) - 1, min(len(order), _MOST_POINTS)).round().astype(int))
+        axes.plot(ranks + 1, shown[ranks], color=BLUE, marker="o", linestyle="")
         for sample in order[:1].tolist():
             axes.annotate(names[sample], (1, shown[0]), (8, -3), textcoords="offset points", color=INK)
         axes.set(xlabel="samples, lowest first", ylabel=axis)
@@ -109,8 +93,14 @@ def scattered(
     values: tuple[NDArray[np.float64], NDArray[np.float64]],
     axes_labels: tuple[str, str],
 ) -> Drawing:
-    """A point for each name, those with the lowest x and y named."""
+    """A point for each name, those of lowest x and y named; of very many, the lowest and some others."""
     x, y = values
+    if len(x) > _MOST_POINTS:
+        quarter = _MOST_POINTS // 4
+        some = np.linspace(0, len(x) - 1, 2 * quarter).round().astype(int)
+        rows = np.unique(np.concatenate([np.argsort(x)[:quarter], np.argsort(y)[:quarter], some]))
+        caption += f" {len(rows):,} of {len(x):,} are drawn, the lowest of either kind among them."
+        x, y, names = x[rows], y[rows], [names[row] for row in rows.tolist()]
     with canvas() as drawn:
         axes = drawn.axes[0]
         axes.scatter(x, y, s=24, color=BLUE, alpha=0.75, linewidths=0)
@@ -119,39 +109,6 @@ def scattered(
         axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1])
         axes.margins(x=0.1, y=0.12)
         return Drawing(title, caption, drawn.svg(title))
-
-
-def along(
-    title: str, caption: str, strips: Mapping[str, Strip], axis: str, bars: str, limits: tuple[float, float]
-) -> Drawing:
-    """A line, and bars beneath it, along one chromosome or several in a row."""
-    with canvas(12, 3.6, (3, 1)) as drawn:
-        upper, lower = drawn.axes
-        begin, places = 0.0, {}
-        for number, (chrom, strip) in enumerate(strips.items()):
-            first, last = float(strip.middle[0]), float(strip.middle[-1])
-            width = (last - first) / max(1, len(strip.middle) - 1) or 1.0
-            shift = 0.0 if len(strips) == 1 else begin - first + width / 2
-            colour = _COLOURS[number % 2]
-            upper.plot(
-                strip.middle + shift, strip.value, color=colour, marker="o", markersize=2.5, linewidth=1.2
-            )
-            lower.bar(strip.middle + shift, strip.count, width=0.8 * width, color=colour, linewidth=0)
-            places[chrom] = begin + (last - first + width) / 2
-            begin += last - first + 2 * width
-            upper.margins(x=0.01)
-        upper.set(ylabel=axis, ylim=limits)
-        lower.set(ylabel=bars)
-        lower.yaxis.get_major_locator().set_params(nbins=3)
-        if len(strips) == 1:
-            lower.set_xlabel(f"position on {next(iter(strips))}, Mb")
-            lower.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g}")
-        else:
-            lower.set_xticks(list(places.values()), list(places))
-            lower.grid(axis="x", visible=False)
-            upper.grid(axis="x", visible=False)
-            lower.set_xlabel("chromosome")
-        return Drawing(title, caption, drawn.svg(title), wide=True)
 
 
 def bars(title: str, caption: str, counts: Mapping[str, int]) -> Drawing:
@@ -165,29 +122,3 @@ def bars(title: str, caption: str, counts: Mapping[str, int]) -> Drawing:
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("target variants")
         return Drawing(title, caption, drawn.svg(title))
-
-
-Windows = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
-
-
-def windows(sums: Mapping[str, NDArray[np.float64]], step: int) -> Windows:
-    """Join the sums (W, C) by step bp of each chromosome into wider windows, few enough to be drawn.
-
-    Returns the middles (U,) of each chromosome's windows and their sums (U, C), without empty ends.
-    """
-    spans = {chrom: np.flatnonzero(held.any(axis=1)) for chrom, held in sums.items() if held.any()}
-    total = sum(int(filled[-1] - filled[0]) + 1 for filled in spans.values())
-    factors = [unit * 10**power for power in range(9) for unit in (1, 2, 5)]
-    factor = next(each for each in factors if total <= each * _MOST_WINDOWS)
-    joined = {}
-    for chrom, filled in spans.items():
-        low, high = int(filled[0]) // factor, int(filled[-1]) // factor + 1
-        starts = np.arange(low, high) * factor
-        joined[chrom] = (starts + factor / 2) * step, np.add.reduceat(sums[chrom], starts, axis=0)
-    return joined
-
-
-def width_kb(joined: Windows, step: int) -> float:
-    """The width in kb of joined windows, which a single one does not tell: it is the step then."""
-    widths = [middles[1] - middles[0] for middles, _ in joined.values() if len(middles) > 1]
-    return float(widths[0] if widths else step) / 1e3

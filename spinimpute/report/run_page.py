@@ -12,6 +12,7 @@ from spinimpute.alleles import Fate
 from spinimpute.config import MAF_EDGES
 from spinimpute.evaluation.tally import STEP
 from spinimpute.report import plots
+from spinimpute.report.along import Strip, Windows, along
 from spinimpute.report.canvas import Drawing
 from spinimpute.report.page import Number, Page, Table
 from spinimpute.report.run_sums import COMMON, FAR, WELL, RunSums
@@ -158,18 +159,17 @@ def _samples(sums: RunSums) -> Drawing:
 
 
 def _along(sums: RunSums) -> Drawing:
-    joined = plots.windows(sums.along, STEP)
+    windows = Windows.join(sums.along, STEP)
     strips = {}
-    for chrom, (middle, held) in joined.items():
+    for chrom, held in windows.sums.items():
         mean = held[:, 1] / np.where(held[:, 0] > 0, held[:, 0], np.nan)
-        strips[chrom] = plots.Strip(middle, mean, held[:, 2])
-    return plots.along(
-        "Along the genome",
+        strips[chrom] = Strip(mean, held[:, 2])
+    return along(
         f"Mean DR2 of imputed variants with MAF ≥ {percent(COMMON)}, and the number of typed ones, in "
-        f"windows of {plots.width_kb(joined, STEP):,.0f} kb.",
+        f"windows of {windows.width / 1000:,.0f} kb.",
+        windows,
         strips,
-        "mean DR2",
-        "typed",
+        ("mean DR2", "typed"),
         (0, 1),
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,11 +96,11 @@ def sum_run(
 
     SpinImputeError if a file cannot be read.
     """
-    reader = open_dosages(output, "output")
-    sums = RunSums(tuple(reader.samples))
-    left_out = frozenset(excluded) | frozenset(reader.samples)
-    with open_variants(panel, "panel", left_out) as references:
-        _sum_output(sums, reader, references)
+    with closing(open_dosages(output, "output")) as reader:
+        sums = RunSums(tuple(reader.samples))
+        left_out = frozenset(excluded) | frozenset(reader.samples)
+        with open_variants(panel, "panel", left_out) as references:
+            _sum_output(sums, reader, references, region)
     with open_variants(target, "target") as typed:
         columns = [typed.samples.index(name) for name in sums.samples]
         for block in typed.blocks(block_records(len(typed.samples)), region):
@@ -108,12 +109,13 @@ def sum_run(
     return sums
 
 
-def _sum_output(sums: RunSums, reader: DosageReader, panel: VariantReader) -> None:
+def _sum_output(sums: RunSums, reader: DosageReader, panel: VariantReader, region: Region | None) -> None:
     chrom, cursor = "", Cursor([])
     for block in reader.blocks():
         if block.sites.chrom != chrom:
             chrom = block.sites.chrom
-            cursor = Cursor(panel_frequencies(panel, chrom))
+            inside = replace(region, chrom=chrom) if region else Region(chrom)
+            cursor = Cursor(panel_frequencies(panel, inside))
         sums.add_imputed(block)
         variants = Variants.of(block.sites, {"frequency": block.frequency})
         known = np.flatnonzero(block.typed & np.isfinite(block.frequency))

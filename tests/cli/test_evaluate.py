@@ -61,7 +61,7 @@ def test_quiet_and_notes(files: EvaluationSet, tmp_path: Path) -> None:
     result = invoke("evaluate", *words)
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert result.stderr.count("note: ") == 2
+    assert result.stderr.count("warning: ") == 3
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,12 @@ def test_report_of_a_run(tmp_path: Path) -> None:
     phased = invoke("impute", *words, "--out", tmp_path / "phased", "--report", "--no-impute")
     assert phased.exit_code == 0, phased.output
     assert "Estimated accuracy" not in (tmp_path / "phased.report.html").read_text()
+
+
+@pytest.mark.parametrize("option", ["--ref", "--gt"])
+def test_a_report_needs_files(tmp_path: Path, option: str) -> None:
+    inputs = {"--ref": tmp_path / "r.vcf", "--gt": tmp_path / "g.vcf", option: "-"}
+    words = [word for pair in inputs.items() for word in pair]
+    result = invoke("impute", *words, "--out", tmp_path / "x", "--report")
+    assert result.exit_code == 1
+    assert f"error: --report needs inputs that can be read twice; found {option} -" in result.stderr

@@ -46,6 +46,14 @@ def test_fields(tmp_path: Path, suffix: str, size: int, monkeypatch: pytest.Monk
     assert joined(blocks, "typed") == [True, False, False, True, True, True]
 
 
+def test_flags_of_minimac(tmp_path: Path) -> None:
+    flags = [IMP.replace("=IMP,", f"={name},") for name in ("TYPED", "IMPUTED")]
+    lines = [rec(p, "A", "C", "0|1", info=info) for p, info in ((5, "IMPUTED"), (6, "TYPED;IMPUTED"))]
+    reader = open_dosages(write_vcf(tmp_path / "x.vcf", lines, meta=flags))
+    assert reader.marks_typed
+    assert joined(list(reader.blocks()), "typed") == [False, True]
+
+
 @pytest.mark.parametrize("index", [True, False])
 def test_one_chromosome(tmp_path: Path, index: bool) -> None:
     reader = open_dosages(write_vcf(tmp_path / "x.vcf.gz", rows(), index=index, meta=(*META, IMP)))

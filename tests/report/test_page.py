@@ -98,19 +98,3 @@ def test_a_tiny_evaluation_has_a_page(tmp_path: Path, genotypes: tuple[str, str]
     html = render(evaluation_page(evaluate(Files(*files)), {}))
     assert "nan" not in html.lower().replace("provenance", "")
     Elements(html)
-
-
-def test_windows_are_few_and_lose_nothing() -> None:
-    rng = np.random.default_rng(2)
-    sums = {str(c): rng.integers(0, 3, (rng.integers(500, 900), 3)).astype(float) for c in range(5)}
-    sums["0"][:100] = 0
-    sums["x"] = np.zeros((10, 3))
-    joined = plots.windows(sums, 20_000)
-    assert list(joined) == ["0", "1", "2", "3", "4"]
-    assert 100 < sum(len(middle) for middle, _ in joined.values()) <= 250
-    assert plots.width_kb(joined, 20_000) == 400
-    for chrom, (middle, held) in joined.items():
-        np.testing.assert_array_equal(held.sum(axis=0), sums[chrom].sum(axis=0))
-        assert set(np.diff(middle)) == {400_000}
-        steps = np.flatnonzero(sums[chrom].any(axis=1))
-        assert middle[0] - 200_000 <= steps[0] * 20_000 < middle[0] + 200_000

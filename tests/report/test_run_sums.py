@@ -77,7 +77,7 @@ def test_target_only_records_are_no_estimates(tmp_path: Path) -> None:
         rec(6, "A", "C,G", "1|2:.", "0|0:.", fmt="GT:DS", info="TYPED_ONLY"),
         rec(8, "A", "C", "0|1:0.900", "0|0:0.000", fmt="GT:DS", info="AF=0.225;DR2=0.9;IMP"),
     ]
-    flag = IMP.replace("=IMP", "=TYPED_ONLY")
+    flag = IMP.replace("=IMP,", "=TYPED_ONLY,")
     output = write_vcf(tmp_path / "o.vcf", rows, meta=(*META, IMP, flag))
     alleles = np.array([[0, 1], [1, 1]], np.int8)
     panel = write_vcf(tmp_path / "p.vcf", phased_records([5, 8], alleles), sample_names(1, "p"))
