@@ -1,7 +1,5 @@
 """Run the commands that the pages show, and write what they print into the pages: python -m docs.refresh
 
-With Chromium installed it also takes the pictures of pages anew.
-
 Blocks that begin with ```console hold commands ($ at the start, \\ at the end of a line that goes on) and
 what they print; a line of ... stands for any lines. All pages run in one copy of examples/, in the order of
 PAGES, so that a page can use what an earlier one made. tests/test_docs.py runs them too.
@@ -32,11 +30,6 @@ PAGES = tuple(
     )
 )  # fmt: skip
 IMAGES = DOCS / "images"
-# HTML pages, their pictures and how much of them these show (px).
-SCREENS = {
-    "imputed.report.html": ("run_report.png", 1185),
-    "scored.accuracy.html": ("accuracy_report.png", 1020),
-}
 _WIDTH = "100"
 _BLOCK = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.DOTALL | re.MULTILINE)
 _PROGRESS = re.compile(r"\d\d:\d\d:\d\d ")  # of the meter, on stderr
@@ -143,26 +136,12 @@ def refreshed(text: str, folder: Path) -> str:
     return _BLOCK.sub(block, text)
 
 
-def take_pictures(folder: Path) -> None:
-    """Keep the pictures that the pages' commands made, and of HTML pages their upper part."""
-    shutil.copy(folder / "api" / "api.png", IMAGES)
-    browser = shutil.which("chromium")
-    for page, (picture, height) in SCREENS.items() if browser else ():
-        words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        words += [
-            f"--screenshot={IMAGES / picture}",
-            f"--window-size=1000,{height}",
-            (folder / page).as_uri(),
-        ]
-        subprocess.run([str(browser), *words], check=True, capture_output=True)
-
-
 def main() -> None:
-    """Run everything and write pages and pictures."""
+    """Run everything and write the pages, and the picture that the Python example draws."""
     with examples_copy() as folder:
         for page in PAGES:
             page.write_text(refreshed(page.read_text(), folder))
-        take_pictures(folder)
+        shutil.copy(folder / "api" / "api.png", IMAGES)
 
 
 if __name__ == "__main__":
