@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterator
@@ -22,10 +23,16 @@ pytestmark = pytest.mark.skipif(shutil.which("bcftools") is None, reason="bcftoo
 
 
 @pytest.fixture(scope="module")
-def runs() -> Iterator[dict[Path, list[Ran]]]:
-    """All pages' commands, run once, in order."""
+def place() -> Iterator[Path]:
+    """The folder that all pages speak of."""
     with examples_copy() as folder:
-        yield {page: [run(shown, folder) for shown in page_commands(page)] for page in PAGES}
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def runs(place: Path) -> dict[Path, list[Ran]]:
+    """All pages' commands, run once, in order."""
+    return {page: [run(shown, place) for shown in page_commands(page)] for page in PAGES}
 
 
 def essence(line: str) -> str:
@@ -51,6 +58,17 @@ def test_commands_fail_only_where_the_page_shows_an_error(runs: dict[Path, list[
     for ran in runs[page]:
         fails = any(re.search(r"^error:|─ Error ─|Error:", line) for line in ran.shown.printed)
         assert (ran.status != 0) == fails, (ran.shown, ran.status, "\n".join(ran.printed))
+
+
+@pytest.mark.usefixtures("runs")
+def test_python_blocks_run(place: Path) -> None:
+    blocks = re.findall(
+        r"(?<=^```python\n).*?(?=^```$)", (DOCS / "python.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert blocks
+    with contextlib.chdir(place):
+        for block in blocks:
+            exec(block, {})
 
 
 def test_every_page_with_commands_is_run_and_indexed() -> None:

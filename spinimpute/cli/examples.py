@@ -62,11 +62,11 @@ EXAMPLES = {
 
 def epilog(command: str) -> str:
     """The examples of a command for its help, two lines each."""
-    lines = ["[bold]Examples[/bold]"]
+    paragraphs = ["[bold]Examples[/bold]"]
     for example in EXAMPLES.get(command, ()):
-        lines.append(f"[dim]# {escape(example.does)}[/dim]")
-        lines.append(escape(f"$ spinimpute {command} {example.line}".rstrip()))
-    return "\b\n" + "\n".join(lines)  # \b: keep the line breaks
+        line = f"$ spinimpute {command} {example.line}".rstrip()
+        paragraphs.append(f"[dim]# {escape(example.does)}[/dim]\n{escape(line)}")
+    return "\n\n".join(paragraphs)
 
 
 def add_examples(app: typer.Typer, group: str = "") -> None:
