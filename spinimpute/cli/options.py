@@ -177,7 +177,7 @@ Bins = Annotated[
     str | None,
     _option(
         "--bins",
-        text="Edges of the MAF bins, each of which has its upper edge.",
+        text="Edges of the MAF bins; a bin includes its upper edge.",
         metavar="EDGES",
         show_default=",".join(f"{edge:g}" for edge in MAF_EDGES),
         callback=_checked_edges,

@@ -103,13 +103,13 @@ class Comparison:
             seen += len(block.sites)
             self.share = min(1.0, seen / total)
             if block.sites.chrom != chrom:
-                self.fates[Fate.ONLY_IMPUTED] += cursors.left_over()
+                self.fates[Fate.ONLY_IMPUTED] += cursors.passed()
                 chrom = block.sites.chrom
                 cursors = self._cursors(chrom)
             compared = self._compare(chrom, Variants.of(block.sites, {"calls": block.calls}), cursors)
             if len(compared.variants.keys):
                 yield compared
-        self.fates[Fate.ONLY_IMPUTED] += cursors.left_over()
+        self.fates[Fate.ONLY_IMPUTED] += cursors.passed()
 
     def _open(self, path: Path, role: str) -> VariantReader:
         return self._stack.enter_context(open_variants(path, role))
@@ -122,8 +122,7 @@ class Comparison:
         )
 
     def _compare(self, chrom: str, truth: Variants, cursors: _Cursors) -> Compared:
-        last = truth.keys[-1][0] if truth.keys else 0
-        imputed, panel, typed = (cursor.through(last) if cursor else None for cursor in cursors.all())
+        imputed, panel, typed = (cursor.through(truth) if cursor else None for cursor in cursors.all())
         kept = self._drop(truth.first_ones(), np.ones(len(truth.keys), np.bool_), Fate.REPEATED)
         place = _find(imputed, truth)
         if typed is not None:
@@ -138,7 +137,7 @@ class Comparison:
             kept = self._drop(place >= 0, kept, Fate.ABSENT)
         self.fates[Fate.COMPARED] += int((kept & (place >= 0)).sum())
         if imputed is not None:
-            self.fates[Fate.ONLY_IMPUTED] += len(imputed.keys) - len(set(place[place >= 0].tolist()))
+            self.fates[Fate.ONLY_IMPUTED] += int((~imputed.first_ones()).sum())
         rows = np.flatnonzero(kept)
         frequency = panel.columns["frequency"][where[rows]] if panel is not None else None
         return self._side_by_side(chrom, truth.take(rows), imputed, place[rows], frequency)
@@ -200,10 +199,12 @@ class _Cursors:
     def all(self) -> Sequence[Cursor | None]:
         return self.imputed, self.panel, self.typed
 
-    def left_over(self) -> int:
-        """How many variants the imputed file has behind the truth's last."""
-        rest = self.imputed.through(np.iinfo(np.int64).max) if self.imputed else None
-        return len(rest.keys) if rest else 0
+    def passed(self) -> int:
+        """How many variants of the imputed file are not in the truth, now that the chromosome is done."""
+        if self.imputed is None:
+            return 0
+        self.imputed.finish()
+        return self.imputed.passed
 
 
 def _imputed_variants(reader: DosageReader, chrom: str) -> Iterator[Variants]:

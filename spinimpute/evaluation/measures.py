@@ -81,9 +81,12 @@ class Concordance(NamedTuple):
     @staticmethod
     def of(counts: NDArray[np.integer]) -> Concordance:
         """From counts (9,) of true x called ALT counts; nan where there are none to judge."""
-        right, total, both_reference = int(counts[[0, 4, 8]].sum()), int(counts.sum()), int(counts[0])
-        judged = total - both_reference
-        return Concordance(
-            right / total if total else float("nan"),
-            (right - both_reference) / judged if judged else float("nan"),
-        )
+        return Concordance(*concordances(counts[None])[0].tolist())
+
+
+def concordances(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(V, 2) both shares, as Concordance has them, of counts (V, 9)."""
+    right, total, reference = counts[:, [0, 4, 8]].sum(axis=1), counts.sum(axis=1), counts[:, 0]
+    agreed = np.stack([right, right - reference], axis=1)
+    judged = np.stack([total, total - reference], axis=1)
+    return np.asarray(agreed / np.where(judged > 0, judged, np.nan))

@@ -137,7 +137,7 @@ def _evaluation(comparison: Comparison, tally: Tally) -> Evaluation:
 
 def _measures(group: str, name: str, tally: Tally, cells: tuple[slice, slice]) -> Measures:
     """The measures of some MAF bins and types."""
-    sums = tally.moments[cells].sum(axis=(0, 1, 2))
+    sums = tally.moments[cells].sum(axis=(0, 1))
     defined, total = tally.variant_r2[cells].sum(axis=(0, 1))
     curve = tally.calibration[cells].sum(axis=(0, 1))
     return Measures(
@@ -147,14 +147,14 @@ def _measures(group: str, name: str, tally: Tally, cells: tuple[slice, slice]) -
         genotypes=int(sums[0]),
         r2=float(r2(sums)),
         mean_variant_r2=float(total / defined) if defined else float("nan"),
-        concordance=Concordance.of(tally.calls[cells].sum(axis=(0, 1, 2))),
+        concordance=Concordance.of(tally.calls[cells].sum(axis=(0, 1))),
         calibration_error=calibration_error(curve),
         calibration=curve,
     )
 
 
 def _sample(index: int, name: str, tally: Tally) -> Measures:
-    sums = tally.moments[:, :, index].sum(axis=(0, 1))
+    sums = tally.sample_moments[index]
     curve = tally.sample_calibration[index]
     return Measures(
         group="sample",
@@ -163,7 +163,7 @@ def _sample(index: int, name: str, tally: Tally) -> Measures:
         genotypes=int(sums[0]),
         r2=float(r2(sums)),
         mean_variant_r2=float("nan"),
-        concordance=Concordance.of(tally.calls[:, :, index].sum(axis=(0, 1))),
+        concordance=Concordance.of(tally.sample_calls[index]),
         calibration_error=calibration_error(curve),
         calibration=curve,
     )

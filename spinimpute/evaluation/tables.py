@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinimpute.evaluation.comparison import Compared
-from spinimpute.evaluation.measures import DOSE_EDGES, Concordance, bin_means, variant_r2
-from spinimpute.evaluation.tally import call_counts
+from spinimpute.evaluation.measures import DOSE_EDGES, bin_means, concordances, variant_r2
+from spinimpute.evaluation.tally import VariantSums
 from spinimpute.evaluation.variants import KINDS
 from spinimpute.io.outputs import atomic_output
 
@@ -75,22 +75,21 @@ class SiteTable:
     def __exit__(self, *details: object) -> None:
         self._stack.__exit__(*details)  # type: ignore[arg-type]
 
-    def add(self, block: Compared, moments: NDArray[np.float64]) -> None:
-        """Append the variants of a block, whose moments are (V, 6)."""
+    def add(self, block: Compared, sums: VariantSums) -> None:
+        """Append the variants of a block."""
         if self._file is None:
             return
-        numbers = zip(
-            block.frequency.tolist(), moments[:, 0].astype(int).tolist(), variant_r2(moments).tolist(),
-            block.estimated.tolist(), call_counts(block.true.T, block.calls.T), strict=True,
-        )  # fmt: skip
+        measured = np.column_stack(
+            [variant_r2(sums.moments), block.estimated, concordances(sums.calls)]
+        ).tolist()
+        kinds, genotypes = block.variants.kinds.tolist(), sums.moments[:, 0].astype(int).tolist()
         lines = []
-        keys = zip(block.variants.keys, block.variants.kinds.tolist(), numbers, strict=True)
-        for (pos, ref, alt), kind, (frequency, genotypes, single, estimated, calls) in keys:
-            measured = (single, estimated, *Concordance.of(calls))
-            head = f"{block.chrom}\t{pos}\t{ref}\t{alt}\t{KINDS[kind]}\t{frequency:.6g}\t{genotypes}"
-            lines.append("\t".join([head, *map(_number, measured)]))
+        rows = zip(block.variants.keys, kinds, block.frequency.tolist(), genotypes, measured, strict=True)
+        for (pos, ref, alt), kind, frequency, count, numbers in rows:
+            head = f"{block.chrom}\t{pos}\t{ref}\t{alt}\t{KINDS[kind]}\t{_number(frequency)}\t{count}"
+            lines.append("\t".join([head, *map(_number, numbers)]))
         self._file.write(("\n".join(lines) + "\n").encode())
 
 
 def _number(value: float) -> str:
-    return "NA" if np.isnan(value) else f"{value:.6g}"
+    return "NA" if math.isnan(value) else f"{value:.6g}"

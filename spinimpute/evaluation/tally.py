@@ -53,54 +53,67 @@ class EstimateSums:
         self.cells += np.bincount(cells, minlength=DENSITY**2).reshape(DENSITY, DENSITY)
 
 
+@dataclass(frozen=True)
+class VariantSums:
+    """Of each variant of a block: moments (V, 6) of estimated and true dose, calls (V, 9) by both counts."""
+
+    moments: NDArray[np.float64]
+    calls: NDArray[np.int64]
+
+
 class Tally:
-    """Axes: B + 1 MAF bins, the last for variants of which the panel has one allele only; K types of variant;
-    S samples; D bins of dose.
+    """Sums by group of variants and by sample.
+
+    Axes: B + 1 MAF bins, the last for variants outside of all; K types of variant; S samples; D bins of dose;
+    C pairs of true and called ALT count.
     """
 
     def __init__(self, samples: int, edges: tuple[float, ...]) -> None:
         groups = len(edges), len(KINDS)
         self.edges = edges
-        self.moments = np.zeros((*groups, samples, MOMENTS))
-        self.calls = np.zeros((*groups, samples, CODES), np.int64)
-        self.calibration = np.zeros((*groups, _DOSES, 3))
-        self.sample_calibration = np.zeros((samples, _DOSES, 3))
         self.variants = np.zeros(groups, np.int64)
         self.variant_r2 = np.zeros((*groups, 2))  # variants of which it is defined, and its sum
+        self.moments = np.zeros((*groups, MOMENTS))
+        self.calls = np.zeros((*groups, CODES), np.int64)
+        self.calibration = np.zeros((*groups, _DOSES, 3))
+        self.sample_moments = np.zeros((samples, MOMENTS))
+        self.sample_calls = np.zeros((samples, CODES), np.int64)
+        self.sample_calibration = np.zeros((samples, _DOSES, 3))
         self.estimates = EstimateSums()
         self.along: dict[str, NDArray[np.float64]] = {}  # (W, 6) moments of each STEP
 
-    def add(self, block: Compared) -> NDArray[np.float64]:
-        """Add the variants of a block; return the moments (V, 6) of each."""
+    def add(self, block: Compared) -> VariantSums:
+        """Add the variants of a block; return the sums of each."""
         each = moments(block.dosages, block.true, axis=1)
-        kinds = block.variants.kinds
-        bins = maf_bins(block.frequency, self.edges)  # -1 is the last row
-        for label in np.unique(bins * len(KINDS) + kinds):
-            group = int(label // len(KINDS)), int(label % len(KINDS))
-            rows = np.flatnonzero((bins == group[0]) & (kinds == group[1]))
-            self._add_group(group, block, rows, each[rows])
+        calls = call_counts(block.true.T, block.calls.T)
+        bins = maf_bins(block.frequency, self.edges) % len(self.edges)  # from -1 to the last
+        groups = bins * len(KINDS) + block.variants.kinds
+        self._add_groups(groups, each, calls)
+        self.sample_moments += moments(block.dosages, block.true, axis=0)
+        self.sample_calls += call_counts(block.true, block.calls)
+        self._add_calibration(groups, block)
         self.estimates.add(block.estimated, variant_r2(each, MIN_MINOR))
         add_along(self.along, block.chrom, block.variants.pos, each)
-        return each
+        return VariantSums(each, calls)
 
-    def _add_group(
-        self, group: tuple[int, int], block: Compared, rows: NDArray[np.intp], each: NDArray[np.float64]
+    def _add_groups(
+        self, groups: NDArray[np.intp], each: NDArray[np.float64], calls: NDArray[np.int64]
     ) -> None:
-        dosages, true = block.dosages[rows], block.true[rows]
-        self.variants[group] += len(rows)
-        self.moments[group] += moments(dosages, true, axis=0)
-        self.calls[group] += call_counts(true, block.calls[rows])
         single = variant_r2(each)
         defined = np.isfinite(single)
-        self.variant_r2[group] += defined.sum(), single[defined].sum()
-        known = np.isfinite(dosages) & np.isfinite(true)
-        samples = np.broadcast_to(np.arange(dosages.shape[1]), dosages.shape)[known]
-        x, y = dosages[known].astype(np.float64), true[known].astype(np.float64)
-        cells = samples * _DOSES + bins_of(x, DOSE_EDGES)
-        sums = bin_sums(cells, self.sample_calibration.shape[0] * _DOSES, x, y)
-        sums = sums.reshape(self.sample_calibration.shape)
-        self.sample_calibration += sums
-        self.calibration[group] += sums.sum(axis=0)
+        np.add.at(self.variants.reshape(-1), groups, 1)
+        np.add.at(self.variant_r2.reshape(-1, 2), groups, np.stack([defined, np.nan_to_num(single)], axis=1))
+        np.add.at(self.moments.reshape(-1, MOMENTS), groups, each)
+        np.add.at(self.calls.reshape(-1, CODES), groups, calls)
+
+    def _add_calibration(self, groups: NDArray[np.intp], block: Compared) -> None:
+        known = np.isfinite(block.dosages) & np.isfinite(block.true)
+        variants, samples = np.nonzero(known)
+        x, y = block.dosages[known].astype(np.float64), block.true[known].astype(np.float64)
+        doses = bins_of(x, DOSE_EDGES)
+        for sums, rows in ((self.calibration, groups[variants]), (self.sample_calibration, samples)):
+            cells = sums.reshape(-1, 3)
+            cells += bin_sums(rows * _DOSES + doses, len(cells), x, y)
 
 
 def add_along(

@@ -71,27 +71,43 @@ class Variants:
 
 
 class Cursor:
-    """Goes through blocks of one chromosome's variants, position by position."""
+    """Goes through blocks of one chromosome's variants and keeps those that are asked for.
+
+    passed counts those gone by that were not: however many there are, they take no memory.
+    """
 
     def __init__(self, blocks: Iterable[Variants]) -> None:
+        self.passed = 0
         self._blocks: Iterator[Variants] = iter(blocks)
         self._rest: Variants | None = None
 
-    def through(self, position: int) -> Variants | None:
-        """The variants not yet given, up to and with a position; None if there are none."""
+    def through(self, wanted: Variants) -> Variants | None:
+        """The variants with one of the wanted keys, up to the last one's position; None if there are none.
+
+        What is wanted must not stand before what was wanted earlier.
+        """
+        keys = set(wanted.keys)
         parts: list[Variants] = []
-        while True:
-            block = self._rest if self._rest is not None else next(self._blocks, None)
-            self._rest = None
-            if block is None:
-                break
-            end = int(np.searchsorted(block.pos, position, "right"))
-            if end:
-                parts.append(block.take(slice(0, end)))
+        while keys and (block := self._next()) is not None:
+            end = int(np.searchsorted(block.pos, wanted.keys[-1][0], "right"))
+            rows = [row for row in range(end) if block.keys[row] in keys]
+            self.passed += end - len(rows)
+            if rows:
+                parts.append(block.take(np.array(rows)))
             if end < len(block.keys):
                 self._rest = block.take(slice(end, None))
                 break
         return Variants.join(parts) if parts else None
+
+    def finish(self) -> None:
+        """Let all others pass."""
+        while (block := self._next()) is not None:
+            self.passed += len(block.keys)
+
+    def _next(self) -> Variants | None:
+        block = self._rest if self._rest is not None else next(self._blocks, None)
+        self._rest = None
+        return block
 
 
 def _kind(ref: str, alt: str) -> int:

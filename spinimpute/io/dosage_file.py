@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +71,10 @@ def open_dosages(path: Path, role: str = "imputed") -> DosageReader:
 def allele_counts(block: RecordBlock) -> NDArray[np.int8]:
     """(V, S) ALT alleles of each variant in each genotype, -1 if the genotype is not complete."""
     record, allele = variant_alleles(block.sites)
-    pairs = block.alleles.reshape(len(block.sites), -1, 2)[record]
-    counts: NDArray[np.int8] = (pairs == allele[:, None, None]).sum(axis=2, dtype=np.int8)
-    counts[pairs.min(axis=2) < 0] = -1
+    # Sums over an axis of two are slow.
+    first, second = block.alleles[record, 0::2], block.alleles[record, 1::2]
+    counts: NDArray[np.int8] = (first == allele[:, None]).view(np.int8) + (second == allele[:, None])
+    counts[(first < 0) | (second < 0)] = -1
     return counts
 
 
@@ -91,9 +93,9 @@ class CallFile:
         region = Region(chrom) if chrom is not None else None
         for block in self._reader.blocks(block_records(len(self.samples)), region):
             calls = allele_counts(block)
-            dosages = np.where(calls < 0, np.float32(np.nan), calls.astype(np.float32))
             nothing = np.full(len(calls), np.nan)
-            yield DosageBlock(block.sites, dosages, calls, nothing, nothing, np.zeros(len(calls), np.bool_))
+            typed = np.zeros(len(calls), np.bool_)
+            yield DosageBlock(block.sites, _as_dosages(calls), calls, nothing, nothing, typed)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -157,50 +159,51 @@ class DosageFile:
         chrom, pos, ids, refs, alts = zip(*rows, strict=True)
         sites = Sites(chrom[0], np.array(pos, np.int64), list(refs), list(alts), list(ids))
         order.check(sites)
-        counts = [len(each) for each in alts]
-        calls = [self._calls(record) for record in records]
-        dosages = [self._dosages(record, found) for record, found in zip(records, calls, strict=True)]
         typed = [self.marks_typed and _is_typed(record) for record in records]
-        shape = sum(counts), len(self.samples)
+        alleles = self._alleles(records)
+        calls = allele_counts(RecordBlock(sites, alleles, np.ones((len(records), 0), np.bool_)))
         return DosageBlock(
             sites,
-            np.concatenate(dosages, dtype=np.float32).reshape(shape),
-            np.concatenate(calls, dtype=np.int8).reshape(shape),
-            np.concatenate([_numbers(record, self.estimate) for record in records]),
-            np.concatenate([_numbers(record, "AF") for record in records]),
-            np.repeat(np.array(typed, np.bool_), counts),
+            self._dosages(records, calls.shape) if self.has_dosages else _as_dosages(calls),
+            calls,
+            np.array([value for record in records for value in _numbers(record, self.estimate)], np.float64),
+            np.array([value for record in records for value in _numbers(record, "AF")], np.float64),
+            np.repeat(np.array(typed, np.bool_), [len(each) for each in alts]),
         )
 
-    def _calls(self, record: Any) -> NDArray[np.int8]:
-        """(A, S) ALT alleles of each genotype, -1 if it is not complete or the record has none."""
-        n_alts = len(record.ALT)
-        if "GT" not in record.FORMAT:
-            if not self.has_dosages:
+    def _alleles(self, records: list[Any]) -> NDArray[np.int8]:
+        """(R, T) allele codes, negative where missing, not diploid, or the record has no GT."""
+        alleles = np.full((len(records), len(self.samples), 2), -1, np.int8)
+        for row, record in enumerate(records):
+            if "GT" in record.FORMAT:
+                codes = record.genotype.array()[:, :-1]
+                if codes.shape[1] == 2:
+                    alleles[row] = codes
+            elif not self.has_dosages:
                 where = f"{self.where} {record.CHROM}:{record.POS}"
                 raise SpinImputeError("every record needs DS or GT", where=where)
-            return np.full((n_alts, len(self.samples)), -1, np.int8)
-        codes = record.genotype.array()[:, :-1]
-        alleles = np.arange(1, n_alts + 1)[:, None, None]
-        counts: NDArray[np.int8] = (codes[None] == alleles).sum(axis=2, dtype=np.int8)
-        counts[:, (codes.min(axis=1) < 0) | (codes.shape[1] != 2)] = -1
-        return counts
+        return alleles.reshape(len(records), -1)
 
-    def _dosages(self, record: Any, calls: NDArray[np.int8]) -> NDArray[np.float32]:
-        """(A, S) DS where the file has it, else the calls."""
-        if not self.has_dosages:
-            return np.where(calls < 0, np.float32(np.nan), calls.astype(np.float32))
-        found = record.format("DS")
-        if found is None:
-            raise SpinImputeError("no DS field", where=f"{self.where} {record.CHROM}:{record.POS}")
-        if np.isnan(found).all():
-            return np.full((len(record.ALT), len(found)), np.nan, np.float32)
-        if len(record.ALT) != found.shape[1]:
-            raise SpinImputeError(
-                "DS needs a number for each ALT allele",
-                where=f"{self.where} {record.CHROM}:{record.POS}",
-                found=str(found.shape[1]),
-            )
-        return np.asarray(found.T, np.float32)
+    def _dosages(self, records: list[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """(V, S) DS; nan for a record that has none for anyone."""
+        dosages = np.full(shape, np.nan, np.float32)
+        row = 0
+        for record in records:
+            found, count = record.format("DS"), len(record.ALT)
+            where = f"{self.where} {record.CHROM}:{record.POS}"
+            if found is None:
+                raise SpinImputeError("no DS field", where=where)
+            if found.shape[1] == count:
+                dosages[row : row + count] = found.T
+            elif not np.isnan(found).all():
+                rule = "DS needs a number for each ALT allele"
+                raise SpinImputeError(rule, where=where, found=str(found.shape[1]))
+            row += count
+        return dosages
+
+
+def _as_dosages(calls: NDArray[np.int8]) -> NDArray[np.float32]:
+    return np.where(calls < 0, np.float32(np.nan), calls.astype(np.float32))
 
 
 def _is_typed(record: Any) -> bool:
@@ -217,13 +220,10 @@ def _declared(file: Any) -> set[tuple[str, str]]:
     }
 
 
-def _numbers(record: Any, name: str) -> NDArray[np.float64]:
+def _numbers(record: Any, name: str) -> list[float]:
     """An INFO field with a number for each ALT allele; nan where there is none."""
     count = len(record.ALT)
     found = record.INFO.get(name) if name else None
-    values = found if isinstance(found, tuple) else (found,) * count
-    return np.array(
-        [np.nan if value is None else value for value in values[:count]]
-        + [np.nan] * (count - len(values[:count])),
-        np.float64,
-    )
+    values = found[:count] if isinstance(found, tuple) else (found,) * count
+    known = [math.nan if value is None else float(value) for value in values]
+    return known + [math.nan] * (count - len(known))

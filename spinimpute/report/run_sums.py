@@ -120,5 +120,5 @@ def _sum_output(sums: RunSums, reader: DosageReader, panel: VariantReader, regio
         variants = Variants.of(block.sites, {"frequency": block.frequency})
         known = np.flatnonzero(block.typed & np.isfinite(block.frequency))
         if len(known):
-            last = int(block.sites.pos[-1])
-            sums.add_frequencies(chrom, variants.take(known), cursor.through(last))
+            typed = variants.take(known)
+            sums.add_frequencies(chrom, typed, cursor.through(typed))

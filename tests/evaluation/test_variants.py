@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -45,17 +47,38 @@ def test_find_gives_the_first_of_equal_ones() -> None:
 
 
 @given(st.data())
-def test_a_cursor_parts_blocks_at_positions(data: st.DataObject) -> None:
+def test_a_cursor_gives_what_is_wanted_whatever_the_blocks(data: st.DataObject) -> None:
     positions = sorted(data.draw(st.lists(st.integers(1, 30), max_size=25)))
     whole = of(positions, "CGT")
     cuts = sorted(data.draw(st.lists(st.integers(0, len(positions)), max_size=6)))
-    bounds = [0, *cuts, len(positions)]
-    cursor = Cursor(whole.take(slice(a, b)) for a, b in pairwise(bounds))
-    last = 0
-    for stop in sorted(data.draw(st.lists(st.integers(0, 31), max_size=8))):
-        expected = [i for i, pos in enumerate(positions) if last < pos <= stop]
-        found = cursor.through(stop)
+    cursor = Cursor(whole.take(slice(a, b)) for a, b in pairwise([0, *cuts, len(positions)]))
+    wanted = sorted(data.draw(st.lists(st.integers(1, 31), unique=True, max_size=12)))
+    given = 0
+    for some in (wanted[:4], wanted[4:5], wanted[5:]):
+        asked = of(some, "CG")
+        expected = [row for row, key in enumerate(whole.keys) if key in asked.keys]
+        found = cursor.through(asked)
         assert (found.columns["row"].tolist() if found else []) == expected
-        last = max(last, stop)
-    rest = cursor.through(100)
-    assert (rest.columns["row"].tolist() if rest else []) == [i for i, p in enumerate(positions) if p > last]
+        given += len(expected)
+    cursor.finish()
+    assert cursor.passed == len(positions) - given
+    assert cursor.through(of([40])) is None
+
+
+def test_a_cursor_holds_only_what_is_wanted() -> None:
+    """Between two variants of a sparse truth may lie a whole chromosome."""
+    alive: list[weakref.ref[Variants]] = []
+    most = 0
+
+    def blocks() -> Iterator[Variants]:
+        nonlocal most
+        for i in range(200):
+            block = of([5 * i + 1, 5 * i + 2])
+            alive.append(weakref.ref(block))
+            most = max(most, sum(each() is not None for each in alive))
+            yield block
+
+    found = Cursor(blocks()).through(of([1, 996]))
+    assert found is not None
+    assert len(found.keys) == 2
+    assert most < 5
