@@ -71,6 +71,14 @@ def test_python_blocks_run(place: Path) -> None:
             exec(block, {})
 
 
+def test_the_readme_shows_commands_that_the_pages_run() -> None:
+    run_by_pages = [shown.line for page in PAGES for shown in page_commands(page)]
+    shown = re.findall(r"^spinimpute .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert shown
+    for line in shown:
+        assert any(each.startswith(line) for each in run_by_pages), line
+
+
 def test_every_page_with_commands_is_run_and_indexed() -> None:
     assert {page for page in DOCS.glob("*.md") if "```console" in page.read_text()} == set(PAGES)
     index = (DOCS / "README.md").read_text()
