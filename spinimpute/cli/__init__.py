@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from spinimpute import __version__
 from spinimpute.cli import options, panel, parts
 from spinimpute.cli.beagle import NOTES, BeagleCommand
+from spinimpute.cli.examples import add_examples
 from spinimpute.cli.once import OnceCommand
 from spinimpute.cli.signals import Terminated, raise_on_sigterm
 from spinimpute.config import ImputeConfig, train_config
@@ -47,7 +48,7 @@ app = typer.Typer(
     cls=_ErrorBoundary,
     name="spinimpute",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -195,15 +196,14 @@ def simulate(
     seed: options.Seed = 1,
 ) -> None:
     """Write a simulated reference panel, array-typed target, the target's truth and a genetic map."""
-    from spinimpute.training.dataset import DatasetSpec, write_dataset
-    from spinimpute.training.simulation import RegionSpec
+    from spinimpute import api
 
-    spec = DatasetSpec(
-        region=RegionSpec(model=model, people=people, length=round(1e6 * length)),
-        targets=targets,
-        chromosomes=tuple(str(i + 1) for i in range(chromosomes)),
-        typed_spacing=round(1e3 * spacing),
-    )
-    files = write_dataset(out, spec, seed)
+    files = api.simulate(
+        out, model=model, people=people, targets=targets, chromosomes=chromosomes, length=length,
+        spacing=spacing, seed=seed,
+    )  # fmt: skip
     for path in (files.panel, files.target, files.truth, files.map):
         typer.echo(path)
+
+
+add_examples(app)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from spinimpute.config import FIXES, MAF_EDGES, TrainConfig
+from spinimpute.model_store import shipped_models
 
 
 def _option(*names: str, text: str, **more: Any) -> Any:
@@ -44,6 +45,11 @@ def edges(text: str | None) -> tuple[float, ...]:
 def _checked_edges(text: str | None) -> str | None:
     edges(text)
     return text
+
+
+def _model_names() -> list[str]:
+    """What a shell may complete a model's name to."""
+    return [model.name for model in shipped_models()]
 
 
 _FILE = {"metavar": "FILE", "show_default": False}
@@ -107,7 +113,13 @@ Fix = Annotated[
     ),
 ]
 Model = Annotated[
-    str, _option("--model", text="A shipped model (see `models`) or a model folder.", metavar="NAME|DIR")
+    str,
+    _option(
+        "--model",
+        text="A shipped model (see `models`) or a model folder.",
+        metavar="NAME|DIR",
+        autocompletion=_model_names,
+    ),
 ]
 Device = Annotated[str, _option("--device", text="auto, cpu, cuda or cuda:i.", metavar="DEVICE")]
 Threads = Annotated[
@@ -155,7 +167,13 @@ Validation = Annotated[
 ]
 Simulated = Annotated[int | None, _train_option("simulate", "Simulated regions to add.", metavar="N", min=0)]
 Init = Annotated[
-    str | None, _option("--init", text="Model to start from, shipped or a folder.", metavar="NAME|DIR")
+    str | None,
+    _option(
+        "--init",
+        text="Model to start from, shipped or a folder.",
+        metavar="NAME|DIR",
+        autocompletion=_model_names,
+    ),
 ]
 Steps = Annotated[int | None, _train_option("steps", "Optimiser steps.", metavar="N", min=1)]
 Width = Annotated[int | None, _train_option("width", "Width of the network.", metavar="E", min=1)]
