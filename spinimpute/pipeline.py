@@ -14,26 +14,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import torch
 
-from spinimpute.agreement import check_samples
-from spinimpute.alignment import Alignment
-from spinimpute.config import FIXES, ImputeConfig
+from spinimpute.config import ImputeConfig
 from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
-from spinimpute.io.genetic_map import GeneticMap
-from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, read_target, sparse_blocks
-from spinimpute.io.integrity import check_output
-from spinimpute.io.names import read_names
+from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.outputs import OutputNames
-from spinimpute.io.region import Region
 from spinimpute.io.rows import ImputedBlock
 from spinimpute.io.writer import DosageWriter
+from spinimpute.job import open_job
 from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
@@ -82,32 +76,25 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     """Impute config.gt from config.ref into config.out; SpinImputeError for input that cannot be used."""
     began = time.monotonic()
     names = OutputNames.from_out(config.out, config.out_format)
-    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
-    region = Region.parse(config.chrom) if config.chrom else None
     model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model) if config.impute else None
-    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
-    excluded = read_names(config.exclude_samples, "excluded samples")
-    markers = read_names(config.exclude_markers, "excluded markers")
-    target = read_target(config.gt, region, excluded)
-    samples = next(iter(target.values())).samples
-    fixes = [FIXES[word] for word in config.fix]
-    tally = _Tally(target, listener)
-    with _open_panel(config, samples, excluded) as panel:
-        read = partial(sparse_blocks, panel, region)
-        align = partial(Alignment, genetic_map=genetic_map, excluded=markers, fix=fixes)
+    device = choose_device(config.device)
+    with open_job(config, names) as job:
+        target, samples, panel = job.target, job.samples, job.panel
+        tally = _Tally(target, listener)
         phaser = Phaser(samples, config.seed, _threads(config), fill=model is None)
         if count_unphased(target) and model:
-            target = phased_target(target, phaser.sections(align(target).typed_blocks(read()), target))
-        alignment = align(target)
+            found = job.align(target).typed_blocks(job.blocks())
+            target = phased_target(target, phaser.sections(found, target))
+        alignment = job.align(target)
         meta = [] if config.no_version else _provenance(config, model, panel.digest())
         keep = config.keep_target_only
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta, keep) as writer:
             if model:
-                engine = _engine(config, model)
-                windows = _ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap))
+                engine = _engine(config, model, device)
+                windows = _ahead(cut_windows(alignment.blocks(job.blocks()), config.window, config.overlap))
                 blocks = tally.blocks(_ahead(engine.impute(window) for window in tally.windows(windows)))
             else:
-                blocks = tally.blocks(phaser.sections(alignment.typed_blocks(read()), target))
+                blocks = tally.blocks(phaser.sections(alignment.typed_blocks(job.blocks()), target))
             for block in alignment.with_target_only(blocks) if keep else blocks:
                 writer.write(block)
             tables = alignment.finish(config.ref, config.gt)
@@ -117,8 +104,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     return tally.summary(2 * len(panel.samples), time.monotonic() - began, names.vcf, dict(fates))
 
 
-def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
-    device = choose_device(config.device)
+def _engine(config: ImputeConfig, model: LoadedModel, device: torch.device) -> Engine:
     # Targets are spread over threads of ours; torch's own would only get in their way.
     torch.set_num_threads(1)
     return Engine(model.network.to(device), device, _threads(config))
@@ -126,14 +112,6 @@ def _engine(config: ImputeConfig, model: LoadedModel) -> Engine:
 
 def _threads(config: ImputeConfig) -> int:
     return config.nthreads or len(os.sched_getaffinity(0))
-
-
-def _open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
-    if config.allow_overlap:
-        excluded |= frozenset(samples)
-    panel = open_variants(config.ref, "panel", excluded)
-    check_samples(panel.samples, samples, config.ref, config.gt)
-    return panel
 
 
 def _provenance(config: ImputeConfig, model: LoadedModel | None, panel: str) -> list[str]:

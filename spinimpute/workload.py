@@ -9,16 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.agreement import check_samples, shared_chromosomes
+from spinimpute.agreement import shared_chromosomes
 from spinimpute.config import ImputeConfig
 from spinimpute.inference import BATCH_TOKENS, CHAIN_ANCHORS, STRIDE
 from spinimpute.io.contents import Count, FileCount, Kind
-from spinimpute.io.genetic_map import GeneticMap
-from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, panel_blocks, read_target
-from spinimpute.io.integrity import check_output
-from spinimpute.io.names import read_names
+from spinimpute.io.inputs import TargetChromosome, VariantReader, panel_blocks, read_target
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
+from spinimpute.job import Job, open_job
 from spinimpute.pipeline import DEFAULT_MODEL
 from spinimpute.sites import resolve_contig
 from spinimpute.spin.checkpoint import choose_device, load_model
@@ -74,18 +72,10 @@ class Workload:
 def survey(config: ImputeConfig) -> Workload:
     """Count what config asks for; SpinImputeError for input that is seen to be unusable. Writes nothing."""
     names = OutputNames.from_out(config.out, config.out_format)
-    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
-    region = Region.parse(config.chrom) if config.chrom else None
     model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
     device = choose_device(config.device)
-    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
-    excluded = read_names(config.exclude_samples, "excluded samples")
-    markers = read_names(config.exclude_markers, "excluded markers")
-    target = read_target(config.gt, region, excluded)
-    samples = next(iter(target.values())).samples
-    hidden = excluded | frozenset(samples) if config.allow_overlap else excluded
-    with open_variants(config.ref, "panel", hidden) as panel:
-        check_samples(panel.samples, samples, config.ref, config.gt)
+    with open_job(config, names) as job:
+        region, target, panel, samples = job.region, job.target, job.panel, job.samples
         whole = panel.count()
         shared = _shared(config, whole.by_chrom, panel.contigs, target)
         wanted = _wanted(config, region, target, panel, whole, shared)
@@ -97,7 +87,7 @@ def survey(config: ImputeConfig) -> Workload:
             read_records=wanted.records if region and panel.indexed else whole.total,
             minor_share=_minor_share(panel, shared, target),
             panel=panel.kind,
-            windows=_count_windows(config, genetic_map, markers, shared, target, model.network),
+            windows=_count_windows(job, config, shared, model.network),
             context=min(model.network.config.context, 2 * len(panel.samples)),
             batch_tokens=BATCH_TOKENS[device.type],
             threads=config.nthreads or len(os.sched_getaffinity(0)),
@@ -159,23 +149,16 @@ def _minor_share(
     return float(np.minimum(alternate, 1 - alternate).mean())
 
 
-def _count_windows(
-    config: ImputeConfig,
-    genetic_map: GeneticMap,
-    markers: Collection[str],
-    shared: Mapping[str, str],
-    target: Mapping[str, TargetChromosome],
-    network: Spin,
-) -> Windows:
+def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], network: Spin) -> Windows:
     """Lay windows over the typed records, each of which stands for as many records of the panel."""
     halo = len(network.layers) + CHAIN_ANCHORS
     core, flanked, anchors = [], [], []
     for chrom, name in shared.items():
-        sites = target[chrom].sites
-        pos = sites.pos[~sites.named(markers)] if markers else sites.pos
+        sites = job.target[chrom].sites
+        pos = sites.pos[~sites.named(job.markers)] if job.markers else sites.pos
         if not len(pos):
             continue
-        cm = genetic_map.cm(name, pos)
+        cm = job.genetic_map.cm(name, pos)
         starts = np.arange(cm[0], cm[-1] + 1e-9, config.window)
         inside = _typed_between(cm, starts, starts + config.window)
         before = _typed_between(cm, starts - config.overlap, starts)

@@ -11,7 +11,7 @@ from spinimpute import __version__
 from spinimpute.cli import options, panel
 from spinimpute.cli.beagle import NOTES, BeagleCommand
 from spinimpute.cli.signals import Terminated, raise_on_sigterm
-from spinimpute.config import ImputeConfig, train_config
+from spinimpute.config import ImputeConfig, InputConfig, train_config
 from spinimpute.errors import SpinImputeError
 
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
@@ -118,6 +118,28 @@ def impute(
         run_dry(config, context.meta[NOTES])
     else:
         run_impute(config, quiet, context.meta[NOTES])
+
+
+@app.command(cls=BeagleCommand)
+def check(
+    ref: options.Ref,
+    gt: options.Gt,
+    out: options.CheckOut = None,
+    map: options.Map = None,
+    chrom: options.Chrom = None,
+    excludesamples: options.ExcludeSamples = None,
+    excludemarkers: options.ExcludeMarkers = None,
+    allow_overlap: options.AllowOverlap = False,
+    fix: options.Fix = None,
+) -> None:
+    """Check all that `impute` would check, and count what becomes of every target record; impute nothing."""
+    from spinimpute.cli.runs import run_check
+
+    config = InputConfig(
+        ref=ref, gt=gt, map=map, chrom=chrom, exclude_samples=excludesamples, exclude_markers=excludemarkers,
+        allow_overlap=allow_overlap, fix=options.fixes(fix),
+    )  # fmt: skip
+    run_check(config, out)
 
 
 @app.command()

@@ -40,6 +40,10 @@ Gt = Annotated[Path, _option("--gt", text="Target genotypes: VCF, BCF or VCF Zar
 Out = Annotated[
     str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")
 ]
+CheckOut = Annotated[
+    str | None,
+    _option("--out", text="Write the fate table, OUT.variants.tsv.gz.", metavar="OUT", show_default=False),
+]
 Map = Annotated[
     Path | None,
     _option(

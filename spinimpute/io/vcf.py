@@ -22,9 +22,9 @@ from spinimpute.io.text import Header, TextSource, read_header
 from spinimpute.provenance import sha256
 from spinimpute.sites import resolve_contig
 
-__all__ = ["RecordBlock", "Region", "VariantFile"]
+__all__ = ["STANDARD_INPUT", "RecordBlock", "Region", "VariantFile"]
 
-_STANDARD_INPUT = "-"
+STANDARD_INPUT = "-"
 
 
 class VariantFile:
@@ -39,7 +39,7 @@ class VariantFile:
     def __init__(
         self, path: Path, role: str = "panel", exclude_samples: Collection[str] = (), threads: int = 2
     ) -> None:
-        self._spool = _spooled() if str(path) == _STANDARD_INPUT else None
+        self._spool = _spooled() if str(path) == STANDARD_INPUT else None
         self.path = Path(self._spool.name) if self._spool else path
         self.where = f"{role} {path}"
         self._threads = threads

@@ -1,0 +1,96 @@
+"""The inputs of a job, opened and checked as far as they can be before anything is computed.
+
+Target, map and lists are read whole. Of the panel only header and index are looked at: its records are
+checked as they are read, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinimpute.agreement import check_samples, shared_chromosomes
+from spinimpute.alignment import Alignment
+from spinimpute.config import FIXES, InputConfig
+from spinimpute.errors import SpinImputeError
+from spinimpute.io.genetic_map import GeneticMap
+from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, read_target, sparse_blocks
+from spinimpute.io.integrity import check_output
+from spinimpute.io.names import read_names
+from spinimpute.io.outputs import OutputNames
+from spinimpute.io.region import Region
+from spinimpute.io.sparse import SparseBlock
+from spinimpute.io.vcf import STANDARD_INPUT
+
+_NO_POSITIONS = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Job:
+    """An open panel and all else that a job reads; markers are the identifiers or CHROM:POS to leave out."""
+
+    config: InputConfig
+    region: Region | None
+    genetic_map: GeneticMap
+    markers: frozenset[str]
+    target: dict[str, TargetChromosome]
+    panel: VariantReader
+
+    @property
+    def samples(self) -> list[str]:
+        """The target's samples."""
+        return next(iter(self.target.values())).samples
+
+    def blocks(self) -> Iterator[SparseBlock]:
+        """Read the panel; SpinImputeError as `sparse_blocks`."""
+        return sparse_blocks(self.panel, self.region)
+
+    def align(self, target: dict[str, TargetChromosome]) -> Alignment:
+        """The alignment of a target with the panel."""
+        fixes = [FIXES[word] for word in self.config.fix]
+        return Alignment(target, self.genetic_map, self.markers, fixes)
+
+
+@contextmanager
+def open_job(config: InputConfig, names: OutputNames | None = None) -> Iterator[Job]:
+    """Open what config names, and close it at the end; SpinImputeError for whatever can be seen to be wrong.
+
+    names are the outputs to be, of which none may be an input.
+    """
+    for path in names.files if names else ():
+        check_output(path, config.files)
+    region = Region.parse(config.chrom) if config.chrom else None
+    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
+    excluded = read_names(config.exclude_samples, "excluded samples")
+    markers = read_names(config.exclude_markers, "excluded markers")
+    _check_panel(config, excluded)
+    target = read_target(config.gt, region, excluded)
+    samples = next(iter(target.values())).samples
+    if config.allow_overlap:
+        excluded |= frozenset(samples)
+    with open_variants(config.ref, "panel", excluded) as panel:
+        job = Job(config, region, genetic_map, markers, target, panel)
+        check_samples(panel.samples, samples, config.ref, config.gt)
+        _check_chromosomes(job)
+        yield job
+
+
+def _check_panel(config: InputConfig, excluded: frozenset[str]) -> None:
+    """Raise SpinImputeError if the panel cannot even be opened, before the target is read for nothing."""
+    if str(config.ref) != STANDARD_INPUT:
+        with open_variants(config.ref, "panel", excluded):
+            return
+    if str(config.gt) == STANDARD_INPUT:
+        raise SpinImputeError("panel and target cannot both be standard input", remedy="give one as a file")
+
+
+def _check_chromosomes(job: Job) -> None:
+    """Raise SpinImputeError if an index tells that no chromosome is shared, or the map lacks one that is."""
+    counted = job.panel.count().by_chrom if job.panel.indexed else None
+    if counted is None:
+        return
+    for name in shared_chromosomes(counted, list(job.target), job.config.ref, job.config.gt).values():
+        job.genetic_map.cm(name, _NO_POSITIONS)
