@@ -62,13 +62,8 @@ def run_check(config: InputConfig, out: str | None) -> None:
     from spinimpute.checking import check
 
     names = OutputNames.from_out(out) if out is not None else None
-    shown = logging.StreamHandler()
-    logger = logging.getLogger("spinimpute")
-    logger.addHandler(shown)
-    try:
+    with _hearing(Journal()):
         found = check(config, names)
-    finally:
-        logger.removeHandler(shown)
     rows = {
         "samples": f"{found.samples:,}",
         "panel haplotypes": f"{found.panel_haplotypes:,}",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_found, genotype_rule
+from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_error
 from spinimpute.io.genotype_binary import decode_binary
 from spinimpute.io.inflate import Offset, inflate
 from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
@@ -127,9 +127,10 @@ class BinarySource:
         site = self._site(done.position + 8)
         where = f"{self._where} {site.chrom}:{site.pos}"
         if done.fault == NO_GENOTYPES:
-            return SpinImputeError(GENOTYPE_RULE, where=where, found="no GT in FORMAT")
+            remedy = "drop it, e.g. with bcftools view -t ^CHROM:POS"
+            return SpinImputeError(GENOTYPE_RULE, where=where, found="no GT in FORMAT", remedy=remedy)
         where = f"{where} sample {self._header.header.samples[done.sample]}"
-        return SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
+        return genotype_error(done, where)
 
 
 def _numbered(lines: Sequence[str], pattern: re.Pattern[str], implied: list[str]) -> dict[int, str]:

@@ -147,7 +147,12 @@ def check_unique_names(samples: Sequence[str], where: str) -> None:
     """Raise SpinImputeError if a file names a sample twice."""
     name, times = Counter(samples).most_common(1)[0] if samples else ("", 0)
     if times > 1:
-        raise SpinImputeError("sample names must be unique", where=where, found=f"{name} {times} times")
+        raise SpinImputeError(
+            "sample names must be unique",
+            where=where,
+            found=f"{name} {times} times",
+            remedy="rename one, e.g. with bcftools reheader -s",
+        )
 
 
 def kept_samples(samples: Sequence[str], excluded: Collection[str], where: str) -> list[str]:
@@ -155,7 +160,10 @@ def kept_samples(samples: Sequence[str], excluded: Collection[str], where: str) 
     kept = [name for name in samples if name not in excluded]
     if not kept:
         found = f"all {len(samples)} excluded" if samples else "none"
-        raise SpinImputeError("the file must have samples with genotypes", where=where, found=found)
+        remedy = "exclude fewer" if samples else "give a file with genotypes"
+        raise SpinImputeError(
+            "the file must have samples with genotypes", where=where, found=found, remedy=remedy
+        )
     return kept
 
 

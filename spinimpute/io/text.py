@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_found, genotype_rule
+from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_error
 from spinimpute.io.genotype_text import decode
 from spinimpute.io.inflate import Offset, inflate
 from spinimpute.io.records import GENOTYPE_RULE, Batch, Site, check_unique_names
@@ -34,7 +34,11 @@ class Header:
         """Read the text of a header; SpinImputeError if it has no column line or names a sample twice."""
         lines = text.splitlines()
         if not lines or not lines[-1].startswith("#CHROM\t"):
-            raise SpinImputeError("the header must end with the line of column names", where=where)
+            raise SpinImputeError(
+                "the header must end with the line of column names",
+                where=where,
+                remedy="copy or write the file again",
+            )
         samples = lines[-1].split("\t")[_FIXED:]
         check_unique_names(samples, where)
         contigs: dict[str, int | None] = {}
@@ -114,7 +118,9 @@ class TextSource:
         chrom, position, identifier, ref, alt = self._data[start:end].decode("utf-8", "replace").split("\t")
         if not position.isdigit():
             where = self._place(start, chrom, position)
-            raise SpinImputeError("a position must be a number", where=where, found=repr(position[:40]))
+            raise SpinImputeError(
+                "a position must be a number", where=where, found=repr(position[:40]), remedy="mend the row"
+            )
         return Site(chrom, int(position), identifier, ref, () if alt == "." else tuple(alt.split(",")))
 
     def _refusal(self, done: Decoded) -> SpinImputeError:
@@ -124,12 +130,17 @@ class TextSource:
         columns = _FIXED + len(self._header.samples)
         if done.fault == COLUMNS or len(fields) < columns:
             found = f"{len(fields)} columns, {columns} in the header"
-            return SpinImputeError("a row must have as many columns as the header", where=where, found=found)
+            return SpinImputeError(
+                "a row must have as many columns as the header",
+                where=where,
+                found=found,
+                remedy="mend the row or write the file again",
+            )
         if done.fault == NO_GENOTYPES:
             found = f"FORMAT {fields[_FIXED - 1][:40]}"
             return SpinImputeError(GENOTYPE_RULE, where=where, found=found, remedy="GT must come first")
         where = f"{where} sample {self._header.samples[done.sample]}"
-        return SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
+        return genotype_error(done, where)
 
     def _place(self, start: int, *site: str) -> str:
         """The file, line and site of the line at start, for a message."""

@@ -44,7 +44,7 @@ class VariantFile:
         self.where = f"{role} {path}"
         self._threads = threads
         try:
-            check_input(self.path, role)
+            check_input(self.path, role, self.where)
             self._binary = is_binary(self.path)
             header, self._numbered = self._header()
         except BaseException:

@@ -22,8 +22,7 @@ from spinimpute.io.decoded import (
     OUT_OF_RANGE,
     POLYPLOID,
     Decoded,
-    genotype_found,
-    genotype_rule,
+    genotype_error,
 )
 from spinimpute.io.records import (
     MISSING,
@@ -220,4 +219,4 @@ class _ZarrSource:
         site, column = sites[record], int(self._columns[sample])
         done = Decoded(0, 0, 0, kind, column, int(genotypes[record, sample].max()))
         where = f"{self._arrays.where} {site.chrom}:{site.pos} sample {self._names[column]}"
-        raise SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
+        raise genotype_error(done, where)

@@ -35,7 +35,10 @@ class ZarrArrays:
             self.close()
             found = "a directory that is no Zarr store" if path.is_dir() else "a ZIP archive without one"
             raise SpinImputeError(
-                "a variant file or a VCF Zarr store is needed", where=where, found=found
+                "a variant file or a VCF Zarr store is needed",
+                where=where,
+                found=found,
+                remedy="give a .vcf, .vcf.gz, .bcf or .vcz",
             ) from error
         absent = [name for name in _NEEDED if name not in names]
         if absent:
