@@ -39,17 +39,30 @@ def pack_chunk(block: SparseBlock) -> bytes:
 
 
 def unpack_chunk(data: bytes, chrom: str, haplotypes: int) -> SparseBlock:
-    """Undo `pack_chunk`; ValueError or EOFError if data are none of its bytes."""
+    """Undo `pack_chunk`; ValueError or EOFError if data are none of its bytes.
+
+    Compiled code trusts what comes out of here, so that all of it is checked.
+    """
     file = BytesIO(data)
     arrays = [npy.read_array(file, allow_pickle=False) for _ in range(7)]
     text, steps, flip, rare, count, gaps, packed = arrays
+    _check(flip.dtype == rare.dtype == np.bool_ and flip.shape == rare.shape and flip.ndim == 1)
+    _check(text.dtype == packed.dtype == np.uint8 and text.ndim == 1)
+    _check(packed.shape == ((~rare).sum(), -(-haplotypes // 8)))
+    _check(not (packed[:, -1] >> ((haplotypes - 1) % 8) >> 1).any())  # bits beyond the last haplotype
     pos = _values(steps).cumsum()
+    _check(len(pos) > 0 and int(pos[0]) >= 0 and bool((np.diff(pos) >= 0).all()))
     counts = np.zeros(len(rare), np.int64)
     counts[rare] = _values(count)
     starts = np.concatenate([[0], counts.cumsum()])
     total = np.concatenate([[0], _values(gaps).cumsum()])
+    _check(len(total) == starts[-1] + 1)
     carriers = (total[1:] - np.repeat(total[starts[:-1]], counts)).astype(np.int32)
+    ascends = np.diff(carriers) > 0
+    ascends[starts[(starts > 0) & (starts < len(carriers))] - 1] = True
+    _check(bool(((carriers >= 0) & (carriers < haplotypes)).all() and ascends.all()))
     sites = _sites(text.tobytes().decode(), chrom, pos)
+    _check(sites.n_variants == len(flip))
     return SparseBlock(sites, flip, VariantMarks(haplotypes, starts, carriers, packed_rows(rare), packed))
 
 
@@ -72,8 +85,14 @@ def _planes(values: NDArray[np.integer]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values.astype(kind).view(np.uint8).reshape(len(values), kind.itemsize).T)
 
 
+def _check(held: bool | np.bool_) -> None:
+    if not held:
+        raise ValueError("a chunk does not hold what it must")
+
+
 def _values(planes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Undo `_planes`."""
+    _check(planes.dtype == np.uint8 and planes.ndim == 2 and len(planes) in (1, 2, 4, 8))
     values = np.ascontiguousarray(planes.T).view(f"<u{len(planes)}")
     return values.reshape(planes.shape[1]).astype(np.int64)
 
@@ -90,5 +109,6 @@ def _text(sites: Sites) -> NDArray[np.uint8]:
 def _sites(text: str, chrom: str, pos: NDArray[np.int64]) -> Sites:
     lines = text.split("\n")
     n = len(pos)
+    _check(len(lines) == 3 * n)
     alts = [tuple(alt.split(",")) if alt else () for alt in lines[n : 2 * n]]
     return Sites(chrom, pos, lines[:n], alts, lines[2 * n :])

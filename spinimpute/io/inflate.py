@@ -45,7 +45,10 @@ def inflate(path: Path, where: str, threads: int = 2, offset: Offset = _BEGINNIN
             if is_bgzf(head):
                 file.seek(offset.block)
                 pieces = _inflate_blocks(file, threads)
-                yield next(pieces, b"")[offset.within :]
+                first = next(pieces, b"")
+                if offset != _BEGINNING and offset.within >= len(first):
+                    raise EOFError("the index leads beyond the end")
+                yield first[offset.within :]
                 yield from pieces
             elif head.startswith(GZIP_MAGIC):
                 yield from _inflate_stream(file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,9 @@ class ZarrArrays:
 
     def close(self) -> None:
         """Close the store."""
-        self._store.close()
+        # A ZIP archive that could not even be opened has nothing to close, and says so.
+        with suppress(AttributeError):
+            self._store.close()
 
     def _array(self, name: str) -> zarr.Array[Any]:
         array = self._group[name]
