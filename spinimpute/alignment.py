@@ -19,7 +19,7 @@ from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.rows import ImputedBlock, TargetOnlyBlock
 from spinimpute.io.sparse import SparseBlock
-from spinimpute.orientation import FrequencyJudge
+from spinimpute.orientation import FrequencyJudge, Verdicts
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.sites import BlockMatch, Fate, FateTable, SiteMatcher, Sites, resolve_contig
 
@@ -46,7 +46,8 @@ class Alignment:
     """Aligns panel blocks with the target's alleles in the panel's coding, and keeps the fate of target
     records.
 
-    excluded holds identifiers or CHROM:POS of records to leave out of both files; fix the fates to mend.
+    excluded holds identifiers or CHROM:POS of records to leave out of both files; fix the fates to mend;
+    verdicts those on ambiguous records, where not all samples are at hand.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Alignment:
         genetic_map: GeneticMap,
         excluded: Collection[str] = (),
         fix: Collection[Fate] = (),
+        verdicts: Verdicts | None = None,
     ) -> None:
         self._target = target
+        self._verdicts = Verdicts() if verdicts is None else verdicts
         self._map = genetic_map
         self._excluded = excluded
         self._matchers = {
@@ -137,8 +140,9 @@ class Alignment:
         return align_block(block, cm, TypedRecords(typed, observed))
 
     def _match(self, block: SparseBlock, name: str) -> BlockMatch:
-        judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, self._target[name].alleles)
-        return self._matchers[name].match(block.sites, judge)
+        target = self._target[name]
+        judge = FrequencyJudge(partial(_alt_share, block), block.marks.haplotypes, target.alleles)
+        return self._matchers[name].match(block.sites, self._verdicts.judge(target.sites, judge))
 
     def _without_excluded(self, block: SparseBlock) -> SparseBlock:
         if not self._excluded:

@@ -11,6 +11,7 @@ from typing import Any
 from spinimpute.alleles import Fate
 from spinimpute.errors import SpinImputeError
 
+DEFAULT_MODEL = "spin-small"
 # What --fix may mend.
 FIXES = {"swap": Fate.SWAPPED, "strand": Fate.STRAND_FLIPPED}
 
@@ -55,12 +56,20 @@ class ImputeConfig(InputConfig):
     no_version: bool = False
     keep_target_only: bool = False
     impute: bool = True  # no: phase the typed records and fill their gaps, nothing else
+    resume: bool = False  # keep finished windows beside the output, and go on from them
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _require(self.window > 0, "--window must be above 0 cM", self.window)
         _require(self.overlap >= 0, "--overlap must be 0 cM or more", self.overlap)
+        _require(self.impute or not self.resume, "--resume goes on with imputation", "--no-impute")
+        _require(str(self.gt) != "-" or not self.resume, "--resume reads --gt again, so give a file", "-")
         _check_run(self.nthreads, self.seed)
+
+    @property
+    def model_name(self) -> str:
+        """The model's name or folder."""
+        return DEFAULT_MODEL if self.model == "auto" else self.model
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,18 @@ class Doses:
     starts: NDArray[np.int64]
     variant: NDArray[np.int32]
     ticks: NDArray[np.uint16]
+
+    @staticmethod
+    def join(parts: Sequence[Doses]) -> Doses:
+        """The doses of several lots of targets at the same variants."""
+        ends = np.cumsum([part.starts[-1] for part in parts])
+        starts = [part.starts[1:] + end - part.starts[-1] for part, end in zip(parts, ends, strict=True)]
+        return Doses(
+            parts[0].others,
+            np.concatenate([parts[0].starts[:1], *starts]),
+            np.concatenate([part.variant for part in parts]),
+            np.concatenate([part.ticks for part in parts]),
+        )
 
     def dense(self, first: int, last: int) -> NDArray[np.float32]:
         """Return the doses (V, T) at the variants from first to last, from 0 to 1."""
@@ -69,7 +81,8 @@ class DoseList:
 
     def doses(self, others: NDArray[np.uint16]) -> Doses:
         """All that was added, with the doses (V,) at all other variants."""
-        return Doses(others, np.array(self._starts), self._variant, self._ticks)
+        n = self._starts[-1]
+        return Doses(others, np.array(self._starts), self._variant[:n], self._ticks[:n])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -103,6 +116,17 @@ class ImputedWindow:
     core: Variants
     target: TypedRecords
     rarer: Doses
+
+    @staticmethod
+    def join(parts: Sequence[ImputedWindow]) -> ImputedWindow:
+        """One window of several lots of targets."""
+        observed = np.concatenate([part.target.observed for part in parts], axis=1)
+        return ImputedWindow(
+            parts[0].sites,
+            parts[0].core,
+            TypedRecords(parts[0].target.typed, observed),
+            Doses.join([part.rarer for part in parts]),
+        )
 
     def blocks(self, size: int = PIECE_RECORDS) -> Iterator[ImputedBlock]:
         """Yield the core's records with the doses of their ALT alleles, some at a time.

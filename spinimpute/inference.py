@@ -1,7 +1,9 @@
 """From a window to dosages: context, tokens, network, copying, calibration, for one batch of targets after
 another.
 
-Batches are the same whatever the number of threads, so the output is too.
+The shapes of matrix products may change the last bits of their sums, so every batch of a window has the same
+shape, whoever else is imputed: a person alone on a CPU, and as many targets as fit, filled up with zeros, on
+a GPU. So neither threads nor a division of the target into parts change a dose.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ STRIDE = 4
 CHAIN_ANCHORS = 8
 # Context haplotypes at all anchors of a batch: bounds memory and keeps a batch in cache.
 BATCH_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 20}
+# Targets computed together on a CPU at most: those of one person.
+TOGETHER = 2
+# Queries of a batch are filled up to a multiple of this on a GPU.
+QUERY_ROWS = 1 << 15
 # Probability of an allele that neither context nor chains carry.
 ABSENT = 1e-4
 
@@ -52,11 +58,11 @@ class Engine:
         task = task_features(window.flanked, anchors)
         segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
         n_context = min(self.network.config.context, window.flanked.haplotypes)
-        size = max(1, BATCH_TOKENS[self.device.type] // (len(anchors) * n_context))
+        size = self._batch_size(len(anchors) * n_context)
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
 
         def work(targets: slice) -> tuple[Queries, NDArray[np.float32]]:
-            return self._batch(window, anchors, orders, segments, targets)
+            return self._batch(window, anchors, orders, segments, targets, size)
 
         with ThreadPoolExecutor(self.threads) as pool:
             for targets, (queries, probability) in zip(batches, pool.map(work, batches), strict=True):
@@ -65,13 +71,30 @@ class Engine:
         absent = np.full(len(window.core.cm), to_ticks(ABSENT))
         return ImputedWindow(window.sites, window.core, window.target, doses.doses(absent))
 
+    @property
+    def _fills_up(self) -> bool:
+        return self.device.type != "cpu"
+
+    def _batch_size(self, tokens: int) -> int:
+        """How many targets with so many tokens each are computed together; must not depend on how many there
+        are.
+        """
+        fit = max(1, BATCH_TOKENS[self.device.type] // tokens)
+        return fit if self._fills_up else min(fit, TOGETHER)
+
     @torch.inference_mode()
     def _batch(
-        self, window: Window, anchors: Anchors, orders: PanelOrders, segments: Segments, targets: slice
+        self,
+        window: Window,
+        anchors: Anchors,
+        orders: PanelOrders,
+        segments: Segments,
+        targets: slice,
+        size: int,
     ) -> tuple[Queries, NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
         chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments)
-        weights = self._weigh(window, anchors, context, chains, targets)
+        weights = self._weigh(window, anchors, context, chains, targets, size)
         spread = entropy(weights)
         queries = copy_alleles(
             window.marks,
@@ -82,20 +105,30 @@ class Engine:
             chains.dose,
         )
         parts = (queries.frequency, queries.chain, queries.entropy, queries.query)
-        features = (self._tensor(part) for part in parts)
+        n = len(queries.target)
+        features = (self._tensor(part, -(-n // QUERY_ROWS) * QUERY_ROWS) for part in parts)
         probability = torch.sigmoid(self.network.calibration(*features))
-        return queries, probability.cpu().numpy()
+        return queries, probability[:n].cpu().numpy()
 
     def _weigh(
-        self, window: Window, anchors: Anchors, context: Context, chains: Chains, targets: slice
+        self,
+        window: Window,
+        anchors: Anchors,
+        context: Context,
+        chains: Chains,
+        targets: slice,
+        size: int,
     ) -> torch.Tensor:
         tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
         task = np.broadcast_to(tokens.task, (len(context.haplotype), *tokens.task.shape)).copy()
         arrays = (tokens.measures, tokens.match, tokens.sites, task, context.previous, context.following)
-        weights: torch.Tensor = self.network(*(self._tensor(array) for array in arrays))
-        return weights
+        weights: torch.Tensor = self.network(*(self._tensor(array, size) for array in arrays))
+        return weights[: len(context.haplotype)]
 
-    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
+    def _tensor(self, array: NDArray[np.generic], rows: int) -> torch.Tensor:
+        """The array on the device, there filled up with zeros to the given rows if the device is no CPU."""
+        if self._fills_up and len(array) < rows:
+            array = np.concatenate([array, np.zeros((rows - len(array), *array.shape[1:]), array.dtype)])
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
 

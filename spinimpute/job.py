@@ -14,28 +14,24 @@ import numpy as np
 
 from spinimpute.agreement import check_samples, shared_chromosomes
 from spinimpute.alignment import Alignment
-from spinimpute.config import FIXES, InputConfig
+from spinimpute.config import InputConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, read_target, sparse_blocks
 from spinimpute.io.integrity import check_output
-from spinimpute.io.names import read_names
 from spinimpute.io.outputs import OutputNames
-from spinimpute.io.region import Region
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import STANDARD_INPUT
+from spinimpute.side_inputs import SideInputs
 
 _NO_POSITIONS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Job:
-    """An open panel and all else that a job reads; markers are the identifiers or CHROM:POS to leave out."""
+    """An open panel and all else that a job reads."""
 
     config: InputConfig
-    region: Region | None
-    genetic_map: GeneticMap
-    markers: frozenset[str]
+    side: SideInputs
     target: dict[str, TargetChromosome]
     panel: VariantReader
 
@@ -46,12 +42,11 @@ class Job:
 
     def blocks(self) -> Iterator[SparseBlock]:
         """Read the panel; SpinImputeError as `sparse_blocks`."""
-        return sparse_blocks(self.panel, self.region)
+        return sparse_blocks(self.panel, self.side.region)
 
     def align(self, target: dict[str, TargetChromosome]) -> Alignment:
         """The alignment of a target with the panel."""
-        fixes = [FIXES[word] for word in self.config.fix]
-        return Alignment(target, self.genetic_map, self.markers, fixes)
+        return Alignment(target, self.side.genetic_map, self.side.markers, self.side.fixes)
 
 
 @contextmanager
@@ -62,20 +57,22 @@ def open_job(config: InputConfig, names: OutputNames | None = None) -> Iterator[
     """
     for path in names.files if names else ():
         check_output(path, config.files)
-    region = Region.parse(config.chrom) if config.chrom else None
-    genetic_map = GeneticMap.read(config.map) if config.map else GeneticMap.constant()
-    excluded = read_names(config.exclude_samples, "excluded samples")
-    markers = read_names(config.exclude_markers, "excluded markers")
-    _check_panel(config, excluded)
-    target = read_target(config.gt, region, excluded)
-    samples = next(iter(target.values())).samples
-    if config.allow_overlap:
-        excluded |= frozenset(samples)
-    with open_variants(config.ref, "panel", excluded) as panel:
-        job = Job(config, region, genetic_map, markers, target, panel)
-        check_samples(panel.samples, samples, config.ref, config.gt)
+    side = SideInputs.read(config)
+    _check_panel(config, side.excluded)
+    target = read_target(config.gt, side.region, side.excluded)
+    with open_panel(config, next(iter(target.values())).samples, side.excluded) as panel:
+        job = Job(config, side, target, panel)
         _check_chromosomes(job)
         yield job
+
+
+def open_panel(config: InputConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
+    """Open the panel without some samples; SpinImputeError if it shares others with the target."""
+    if config.allow_overlap:
+        excluded |= frozenset(samples)
+    panel = open_variants(config.ref, "panel", excluded)
+    check_samples(panel.samples, samples, config.ref, config.gt)
+    return panel
 
 
 def _check_panel(config: InputConfig, excluded: frozenset[str]) -> None:
@@ -93,4 +90,4 @@ def _check_chromosomes(job: Job) -> None:
     if counted is None:
         return
     for name in shared_chromosomes(counted, list(job.target), job.config.ref, job.config.gt).values():
-        job.genetic_map.cm(name, _NO_POSITIONS)
+        job.side.genetic_map.cm(name, _NO_POSITIONS)

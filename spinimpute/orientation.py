@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.alleles import Fate
+from spinimpute.sites import Orient, Sites
 
 # Frequencies nearer to a half than this tell nothing: populations differ by more.
 _MARGIN = 0.1
@@ -45,3 +46,26 @@ def _side(frequency: float, haplotypes: int) -> int:
     if abs(excess) < max(_MARGIN, _DEVIATIONS * 0.5 / haplotypes**0.5):
         return 0
     return 1 if excess > 0 else -1
+
+
+class Verdicts:
+    """What frequencies told of each ambiguous record of a target, kept for those who see a part of it.
+
+    found holds the verdicts, by a record's place and alleles; without it they are yet to be made.
+    """
+
+    def __init__(self, found: dict[str, Fate | None] | None = None) -> None:
+        self.found = {} if found is None else found
+        self._known = found is not None
+
+    def judge(self, target: Sites, frequencies: FrequencyJudge) -> Orient:
+        """How to judge the records of one chromosome of the target."""
+
+        def orient(panel_row: int, target_row: int) -> Fate | None:
+            alleles = target.ref[target_row], *target.alts[target_row]
+            key = ":".join((target.chrom, str(target.pos[target_row]), *alleles))
+            if not self._known:
+                self.found[key] = frequencies(panel_row, target_row)
+            return self.found[key]
+
+        return orient

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -23,19 +24,18 @@ from spinimpute.config import ImputeConfig
 from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
-from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.rows import ImputedBlock
 from spinimpute.io.writer import DosageWriter
 from spinimpute.job import open_job
+from spinimpute.kept import KeptWork
 from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
-from spinimpute.windows import Window, cut_windows
+from spinimpute.windows import Window, cut_windows, most_variants
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MODEL = "spin-small"
 T = TypeVar("T")
 
 
@@ -76,51 +76,61 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     """Impute config.gt from config.ref into config.out; SpinImputeError for input that cannot be used."""
     began = time.monotonic()
     names = OutputNames.from_out(config.out, config.out_format)
-    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model) if config.impute else None
-    device = choose_device(config.device)
+    model = load_model(config.model_name) if config.impute else None
+    engine = make_engine(config, model) if model else None
     with open_job(config, names) as job:
         target, samples, panel = job.target, job.samples, job.panel
-        tally = _Tally(target, listener)
-        phaser = Phaser(samples, config.seed, _threads(config), fill=model is None)
+        tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
+        phaser = Phaser(samples, config.seed, count_threads(config), fill=model is None)
+        kept = KeptWork.of(config, names, f"{model} on {engine.device}") if config.resume and engine else None
         if count_unphased(target) and model:
-            found = job.align(target).typed_blocks(job.blocks())
-            target = phased_target(target, phaser.sections(found, target))
+            sections = phaser.sections(job.align(target).typed_blocks(job.blocks()), target)
+            phase = partial(phased_target, target, sections)
+            target = kept.phased(phase) if kept else phase()
         alignment = job.align(target)
-        meta = [] if config.no_version else _provenance(config, model, panel.digest())
+        meta = [] if config.no_version else provenance(config, str(model) if model else None, panel.digest())
         keep = config.keep_target_only
         with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta, keep) as writer:
-            if model:
-                engine = _engine(config, model, device)
-                windows = _ahead(cut_windows(alignment.blocks(job.blocks()), config.window, config.overlap))
-                blocks = tally.blocks(_ahead(engine.impute(window) for window in tally.windows(windows)))
+            if engine:
+                most = most_variants(2 * len(samples))
+                cut = ahead(cut_windows(alignment.blocks(job.blocks()), config.window, config.overlap, most))
+                windows = tally.windows(cut)
+                imputed = kept.windows(engine.impute, windows) if kept else map(engine.impute, windows)
+                blocks = tally.blocks(ahead(imputed))
             else:
                 blocks = tally.blocks(phaser.sections(alignment.typed_blocks(job.blocks()), target))
             for block in alignment.with_target_only(blocks) if keep else blocks:
                 writer.write(block)
             tables = alignment.finish(config.ref, config.gt)
         write_fates(names.variants, tables)
+    if kept:
+        kept.remove()
     tally.warn()
     fates = Counter(fate.value for table in tables for fate in table.fates)
     return tally.summary(2 * len(panel.samples), time.monotonic() - began, names.vcf, dict(fates))
 
 
-def _engine(config: ImputeConfig, model: LoadedModel, device: torch.device) -> Engine:
+def make_engine(config: ImputeConfig, model: LoadedModel) -> Engine:
+    """The model on its device."""
+    device = choose_device(config.device)
     # Targets are spread over threads of ours; torch's own would only get in their way.
     torch.set_num_threads(1)
-    return Engine(model.network.to(device), device, _threads(config))
+    return Engine(model.network.to(device), device, count_threads(config))
 
 
-def _threads(config: ImputeConfig) -> int:
+def count_threads(config: ImputeConfig) -> int:
+    """Threads to use, by default as many as there are cores for this process."""
     return config.nthreads or len(os.sched_getaffinity(0))
 
 
-def _provenance(config: ImputeConfig, model: LoadedModel | None, panel: str) -> list[str]:
-    details = {"model": f"{model.name} sha256:{model.digest}"} if model else {}
+def provenance(config: ImputeConfig, model: str | None, panel: str) -> list[str]:
+    """Header lines of the output, with the model's name and digest and the panel's digest."""
+    details = {"model": model} if model else {}
     details["panel"] = f"sha256:{panel}"
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
 
 
-def _ahead(items: Iterable[T]) -> Iterator[T]:
+def ahead(items: Iterable[T]) -> Iterator[T]:
     """Yield items while a thread prepares the next one."""
     source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
@@ -130,12 +140,12 @@ def _ahead(items: Iterable[T]) -> Iterator[T]:
             yield item
 
 
-class _Tally:
-    """Counts what is imputed, for progress and summary."""
+class Tally:
+    """Counts what is imputed of so many target records and samples, for progress and summary."""
 
-    def __init__(self, target: dict[str, TargetChromosome], listener: Listener | None) -> None:
-        self._target_records = sum(len(chromosome.sites) for chromosome in target.values())
-        self._samples = len(next(iter(target.values())).samples)
+    def __init__(self, target_records: int, samples: int, listener: Listener | None) -> None:
+        self._target_records = target_records
+        self._samples = samples
         self._listener = listener
         self._records = 0
         self._typed = 0

@@ -25,6 +25,24 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def fingerprint(path: Path) -> str:
+    """Size of a file and SHA-256 digest of its beginning, middle and end; of a folder's files all of that.
+
+    It is read in no time, and tells apart files that are not made alike on purpose. OSError if unreadable.
+    """
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for each in sorted(each for each in path.rglob("*") if each.is_file()):
+            digest.update(f"{fingerprint(each)}  {each.relative_to(path)}\n".encode())
+        return digest.hexdigest()
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for start in (0, (size - _CHUNK) // 2, size - _CHUNK):
+            file.seek(max(start, 0))
+            digest.update(file.read(_CHUNK))
+    return f"{size}:{digest.hexdigest()}"
+
+
 def command_line(arguments: Sequence[str]) -> str:
     """The command as one line that a shell would read back; line breaks become blanks."""
     return " ".join(shlex.join(arguments).split())

@@ -22,6 +22,24 @@ from spinimpute.typed import TypedWindow
 # Variants of a core times target haplotypes: those among their doses that are not next to nothing, a tenth or
 # so, are held in 6 bytes each until the window is written, of two windows at a time.
 MOST_DOSES = 1 << 27
+# No core is cut shorter than this for the number of targets: the flanks would cost more than the core.
+LEAST_VARIANTS = 1 << 14
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a window lies among a chromosome's records: all that is needed to cut it again from those at
+    positions first to last alone.
+
+    begin counts the records from first to the core's, passed the typed variants before first; start is the
+    core's map position.
+    """
+
+    first: int
+    last: int
+    begin: int
+    passed: int
+    start: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +50,7 @@ class Window:
     at the core records.
     """
 
+    place: Place
     sites: Sites
     core: Variants
     marks: HaplotypeMarks
@@ -40,16 +59,22 @@ class Window:
     target: TypedRecords
 
 
+def most_variants(n_targets: int) -> int:
+    """How many variants a core may have with so many target haplotypes."""
+    return max(MOST_DOSES // n_targets, LEAST_VARIANTS)
+
+
 def cut_windows(
-    blocks: Iterable[PanelBlock], core_cm: float, flank_cm: float, most_doses: int = MOST_DOSES
+    blocks: Iterable[PanelBlock], core_cm: float, flank_cm: float, most: int, place: Place | None = None
 ) -> Iterator[Window]:
     """Regroup panel blocks into windows, holding no more than one window with its flanks.
 
-    A core ends after core_cm, or sooner where it would have more than most_doses variants times target
-    haplotypes.
+    A core ends after core_cm, or sooner where it would have more than `most` variants. Blocks that begin at a
+    place's first position give the windows from there on; the last of them is whole if they reach to its
+    place's last position.
     """
     for _, chromosome in groupby(blocks, key=lambda block: block.sites.chrom):
-        cutter = _Cutter(core_cm, flank_cm, most_doses)
+        cutter = _Cutter(core_cm, flank_cm, most, place)
         for block in chromosome:
             yield from cutter.add(block)
         yield from cutter.finish()
@@ -62,20 +87,21 @@ class _Cutter:
     _begin, and at the map position _start; _passed counts the typed variants that are no longer held.
     """
 
-    def __init__(self, core_cm: float, flank_cm: float, most_doses: int) -> None:
+    def __init__(self, core_cm: float, flank_cm: float, most: int, place: Place | None) -> None:
         self._core_cm = core_cm
         self._flank_cm = flank_cm
-        self._most_doses = most_doses
+        self._most = most
         self._held: deque[PanelBlock] = deque()
-        self._begin = 0
-        self._start = 0.0
-        self._passed = 0
+        self._begin = place.begin if place else 0
+        self._start = place.start if place else 0.0
+        self._placed = place is not None
+        self._passed = place.passed if place else 0
 
     def add(self, block: PanelBlock) -> Iterator[Window]:
         """Take the next block and yield the windows that are complete with it."""
         if not len(block.cm):
             return
-        if not self._held:
+        if not self._held and not self._placed:
             self._start = float(block.cm[0])
         self._held.append(block)
         while True:
@@ -97,8 +123,7 @@ class _Cutter:
         """The end of the next core among records at cm (R,), or R if that is not known yet."""
         counts = [np.bincount(block.variants.record, minlength=len(block.cm)) for block in self._held]
         variants = np.concatenate(counts)[self._begin :].cumsum()
-        most = self._most_doses // self._held[0].target.observed.shape[1]
-        fit = int(np.searchsorted(variants, most, side="right"))
+        fit = int(np.searchsorted(variants, self._most, side="right"))
         return min(self._begin + max(fit, 1), int(np.searchsorted(cm, self._start + self._core_cm)))
 
     def _stop(self, cm: NDArray[np.float64], end: int) -> float:
@@ -115,6 +140,7 @@ class _Cutter:
         core = _overlaps([block.cm for block in self._held], self._begin, end)
         typed = _overlaps([block.typed_cm for block in self._held], low, high)
         window = Window(
+            place=self._place(cm, end, stop),
             sites=Sites.concatenate([self._held[i].sites.take(part) for i, part in core]),
             core=_join_variants([self._held[i].variants for i, _ in core], [part for _, part in core]),
             marks=_join_marks([self._held[i] for i, _ in core], [part for _, part in core]),
@@ -129,6 +155,13 @@ class _Cutter:
         )
         self._go_on(cm, end, stop)
         return window
+
+    def _place(self, cm: NDArray[np.float64], end: int, stop: float) -> Place:
+        """The place of the window whose core ends before a record and at a map position."""
+        pos = np.concatenate([block.sites.pos for block in self._held])
+        # The record after the core bounds it, and the one after the flank tells that the flank is whole.
+        last = min(max(end, int(np.searchsorted(cm, stop + self._flank_cm))), len(pos) - 1)
+        return Place(int(pos[0]), int(pos[last]), self._begin, self._passed, self._start)
 
     def _go_on(self, cm: NDArray[np.float64], end: int, stop: float) -> None:
         """Begin the next core before a record, at a map position, and drop what its flank does not need."""

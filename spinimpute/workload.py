@@ -17,7 +17,6 @@ from spinimpute.io.inputs import TargetChromosome, VariantReader, panel_blocks, 
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
 from spinimpute.job import Job, open_job
-from spinimpute.pipeline import DEFAULT_MODEL
 from spinimpute.sites import resolve_contig
 from spinimpute.spin.checkpoint import choose_device, load_model
 from spinimpute.spin.model import Spin
@@ -72,10 +71,10 @@ class Workload:
 def survey(config: ImputeConfig) -> Workload:
     """Count what config asks for; SpinImputeError for input that is seen to be unusable. Writes nothing."""
     names = OutputNames.from_out(config.out, config.out_format)
-    model = load_model(DEFAULT_MODEL if config.model == "auto" else config.model)
+    model = load_model(config.model_name)
     device = choose_device(config.device)
     with open_job(config, names) as job:
-        region, target, panel, samples = job.region, job.target, job.panel, job.samples
+        region, target, panel, samples = job.side.region, job.target, job.panel, job.samples
         whole = panel.count()
         shared = _shared(config, whole.by_chrom, panel.contigs, target)
         wanted = _wanted(config, region, target, panel, whole, shared)
@@ -155,10 +154,10 @@ def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], ne
     core, flanked, anchors = [], [], []
     for chrom, name in shared.items():
         sites = job.target[chrom].sites
-        pos = sites.pos[~sites.named(job.markers)] if job.markers else sites.pos
+        pos = sites.pos[~sites.named(job.side.markers)] if job.side.markers else sites.pos
         if not len(pos):
             continue
-        cm = job.genetic_map.cm(name, pos)
+        cm = job.side.genetic_map.cm(name, pos)
         starts = np.arange(cm[0], cm[-1] + 1e-9, config.window)
         inside = _typed_between(cm, starts, starts + config.window)
         before = _typed_between(cm, starts - config.overlap, starts)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from spinimpute.config import DEFAULT_MODEL
 from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CONFIG, WEIGHTS, StoredModel, find_model, shipped_models
-from spinimpute.pipeline import DEFAULT_MODEL
 from spinimpute.spin.checkpoint import load_model, save_model
 from spinimpute.spin.model import Spin, SpinConfig, n_parameters
 from spinimpute.tokens import N_MEASURES, N_RUN, N_SITE_FEATURES

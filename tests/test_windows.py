@@ -4,6 +4,9 @@ once.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +15,7 @@ from test_retrieval import mosaics
 
 from spinimpute.copying import LEAST_DOSE, copy_alleles, cut_segments
 from spinimpute.imputed import DOSE_TICKS
-from spinimpute.inference import ABSENT, BATCH_TOKENS, Engine, choose_anchors
+from spinimpute.inference import ABSENT, Engine, choose_anchors
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import RecordBlock
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
@@ -90,7 +93,7 @@ def test_aligned_block_holds_the_alleles() -> None:
 )
 def test_cores_tile_the_chromosome(core_cm: float, most: int) -> None:
     blocks = make_blocks(2)
-    windows = list(cut_windows(iter(blocks), core_cm, 1.0, most * N_TARGETS))
+    windows = list(cut_windows(iter(blocks), core_cm, 1.0, most))
     np.testing.assert_array_equal(
         np.concatenate([w.sites.pos for w in windows]), np.concatenate([b.sites.pos for b in blocks])
     )
@@ -119,8 +122,49 @@ def test_cores_tile_the_chromosome(core_cm: float, most: int) -> None:
         assert len(window.core.record) == window.sites.n_variants
 
 
+@pytest.mark.parametrize(("core_cm", "most"), [(1.3, 700), (0.1, 700), (3.0, 60), (50.0, 700)])
+@pytest.mark.parametrize("n", [1, 2])
+def test_windows_are_the_same_from_their_place_on(core_cm: float, most: int, n: int) -> None:
+    """From the records between the place's first and last position alone, however they come in blocks."""
+    blocks = make_blocks(4, span_cm=30.0)
+    whole = list(cut_windows(iter(blocks), core_cm, 1.0, most))
+    for k in range(len(whole) - n + 1):
+        expected = whole[k : k + n]
+        place = expected[0].place
+        part = [
+            _between(block, place.first, expected[-1].place.last) for block in make_blocks(4, 700, 90, 30.0)
+        ]
+        found = list(islice(cut_windows(iter(part), core_cm, 1.0, most, place), n))
+        assert len(found) == n
+        for one, other in zip(found, expected, strict=True):
+            assert one.first_typed == other.first_typed
+            assert one.sites.pos.tolist() == other.sites.pos.tolist()
+            np.testing.assert_array_equal(one.flanked.cm, other.flanked.cm)
+            np.testing.assert_array_equal(one.flanked.bits, other.flanked.bits)
+            np.testing.assert_array_equal(one.core.cm, other.core.cm)
+
+
+def _between(block: PanelBlock, first: int, last: int) -> PanelBlock:
+    """The records of a block from one position to another."""
+    begin, end = np.searchsorted(block.sites.pos, [first, last + 1])
+    low, high = np.searchsorted(block.variants.record, [begin, end])
+    record = block.variants.record
+    typed = block.target.typed[record] & (block.marks.count > 0)
+    rows = slice(int(typed[:low].sum()), int(typed[:high].sum()))
+    return PanelBlock(
+        block.sites.take(slice(begin, end)),
+        block.cm[begin:end],
+        block.variants.part(low, high, int(begin)),
+        block.marks.part(int(low), int(high)),
+        block.target.take(slice(begin, end)),
+        block.typed_cm[rows],
+        block.typed_bits[rows],
+        block.typed_target[rows],
+    )
+
+
 def _one_window(blocks: list[PanelBlock]) -> Window:
-    (window,) = cut_windows(iter(blocks), 1e6, 2.0)
+    (window,) = cut_windows(iter(blocks), 1e6, 2.0, 1 << 20)
     return window
 
 
@@ -188,14 +232,36 @@ def test_observed_alleles_come_back(engine: Engine) -> None:
     assert ((dose >= 0) & (dose <= 1)).all()
 
 
-def test_threads_and_batches_do_not_matter(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_do_not_matter(engine: Engine) -> None:
     window = _one_window(make_blocks(8))
-    expected = _doses(engine, window)
     alone = Engine(engine.network, engine.device, threads=1)
-    np.testing.assert_array_equal(_doses(alone, window), expected)
-    monkeypatch.setitem(BATCH_TOKENS, "cpu", 1)
-    # A difference in the last bits may fall on either side of a tick.
-    np.testing.assert_allclose(_doses(engine, window), expected, atol=1.01 / DOSE_TICKS)
+    np.testing.assert_array_equal(_doses(alone, window), _doses(engine, window))
+
+
+def _people(blocks: list[PanelBlock], people: slice) -> list[PanelBlock]:
+    """The blocks with some of the target's people only."""
+    columns = slice(2 * people.start, 2 * people.stop)
+    return [
+        replace(
+            block,
+            target=replace(block.target, observed=block.target.observed[:, columns]),
+            typed_target=np.ascontiguousarray(block.typed_target[:, columns]),
+        )
+        for block in blocks
+    ]
+
+
+@pytest.mark.parametrize("fills_up", [False, True])
+def test_a_person_s_doses_are_the_same_alone(
+    engine: Engine, fills_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with the batches that a GPU gets, which are filled up to their size."""
+    monkeypatch.setattr(Engine, "_fills_up", fills_up)
+    blocks = make_blocks(8)
+    expected = _doses(engine, _one_window(blocks))
+    for person in range(N_TARGETS // 2):
+        alone = _doses(engine, _one_window(_people(blocks, slice(person, person + 1))))
+        np.testing.assert_array_equal(alone, expected[:, 2 * person : 2 * person + 2])
 
 
 @pytest.mark.parametrize(("core_cm", "most"), [(1.3, 1500), (12.0, 170)])
@@ -205,7 +271,7 @@ def test_windows_hardly_change_a_dosage(engine: Engine, core_cm: float, most: in
     """
     blocks = make_blocks(9, n_records=1500)
     whole = _doses(engine, _one_window(blocks))
-    windows = list(cut_windows(iter(blocks), core_cm, 2.0, most * N_TARGETS))
+    windows = list(cut_windows(iter(blocks), core_cm, 2.0, most))
     assert len(windows) >= 9
     cut = np.concatenate([_doses(engine, w) for w in windows])
     moved = np.abs(whole - cut)

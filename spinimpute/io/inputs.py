@@ -147,13 +147,25 @@ def sparse_blocks(file: VariantReader, region: Region | None = None) -> Iterator
 
 
 def read_target(
-    path: Path, region: Region | None = None, exclude_samples: Collection[str] = ()
+    path: Path,
+    region: Region | None = None,
+    exclude_samples: Collection[str] = (),
+    may_be_empty: bool = False,
 ) -> dict[str, TargetChromosome]:
-    """Read the target by chromosome, in file order; SpinImputeError if the file has no records."""
+    """Read the target by chromosome, in file order; SpinImputeError if there are no records, unless the
+    region may be empty.
+    """
     parts: dict[str, list[RecordBlock]] = {}
     with open_variants(path, "target", exclude_samples) as file:
         for block in file.blocks(region=region):
             parts.setdefault(block.sites.chrom, []).append(block)
+        if not parts and region and may_be_empty:
+            none = Sites(region.chrom, np.empty(0, np.int64), [], [], [])
+            return {
+                none.chrom: TargetChromosome(
+                    none, np.empty((0, 2 * len(file.samples)), np.int8), file.samples
+                )
+            }
         if not parts:
             found = f"none in {region}" if region else "none"
             remedy = "choose another region" if region else "give a file with records"

@@ -26,6 +26,9 @@ class LoadedModel:
     network: Spin
     digest: str
 
+    def __str__(self) -> str:
+        return f"{self.name} sha256:{self.digest}"
+
 
 def save_model(directory: Path, network: Spin) -> None:
     """Write config.toml and weights.safetensors; the config carries the digest of the weights."""

@@ -1,0 +1,85 @@
+"""The parts of a plan become one file: that of the undivided job, byte by byte.
+
+Doses are kept exactly, so AF and DR2 are those over all samples.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from spinimpute.errors import SpinImputeError
+from spinimpute.imputed import ImputedWindow
+from spinimpute.io.integrity import check_output
+from spinimpute.io.outputs import OutputNames, atomic_output
+from spinimpute.io.parcels import ParcelFile
+from spinimpute.io.writer import DosageWriter
+from spinimpute.part import LABEL, PartLabel, window_name
+from spinimpute.pipeline import ImputeSummary, Listener, Tally, ahead, provenance
+from spinimpute.plan import Plan, fate_table
+
+PART_SUFFIX = ".spart"
+_SHOWN = 5  # part numbers in a message
+_REMEDY = "run that part again"
+
+
+def merge(
+    plan_path: Path, paths: Iterable[Path], out: str, listener: Listener | None = None
+) -> ImputeSummary:
+    """Write the output of a plan's job from the files of its parts, given in any order, or from folders that
+    hold them; SpinImputeError if parts are missing or belong to another plan.
+    """
+    began = time.monotonic()
+    plan = Plan.load(plan_path)
+    config = replace(plan.config, out=out)
+    names = OutputNames.from_out(config.out, config.out_format)
+    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
+    files = _find(plan, paths)
+    tally = Tally(plan.target_records, len(plan.samples), listener)
+    meta = [] if config.no_version else provenance(config, plan.model, plan.panel_digest)
+    with DosageWriter(names, plan.samples, plan.contigs, config.ap, config.gp, meta) as writer:
+        for block in tally.blocks(ahead(_windows(plan, files))):
+            writer.write(block)
+    with atomic_output(names.variants) as unfinished:
+        shutil.copyfile(fate_table(plan_path), unfinished)
+    tally.warn()
+    return tally.summary(plan.panel_haplotypes, time.monotonic() - began, names.vcf, plan.fates)
+
+
+def _windows(plan: Plan, files: dict[int, Path]) -> Iterator[ImputedWindow]:
+    """Yield the windows of all samples in order."""
+    parts = plan.parts()
+    n_batches = len(plan.batches) - 1
+    for low in range(0, len(parts), n_batches):
+        with ExitStack() as stack:
+            together = [
+                stack.enter_context(ParcelFile(files[part.number], _REMEDY))
+                for part in parts[low : low + n_batches]
+            ]
+            stretch = parts[low].stretch
+            for number in range(stretch.first, stretch.first + len(stretch.places)):
+                name = window_name(number)
+                yield ImputedWindow.join([file.read(name, ImputedWindow) for file in together])
+
+
+def _find(plan: Plan, paths: Iterable[Path]) -> dict[int, Path]:
+    """The file of each part by its number."""
+    found: dict[int, Path] = {}
+    for path in paths:
+        for each in sorted(path.glob(f"*{PART_SUFFIX}")) if path.is_dir() else [path]:
+            with ParcelFile(each, _REMEDY) as file:
+                label = file.read(LABEL, PartLabel)
+            if label.plan != plan.digest:
+                raise SpinImputeError("a part must belong to the plan", where=str(each), found="another plan")
+            found[label.number] = each
+    missing = [part.number for part in plan.parts() if part.number not in found]
+    if missing:
+        numbers = ", ".join(map(str, missing[:_SHOWN])) + (" ..." if len(missing) > _SHOWN else "")
+        raise SpinImputeError(
+            "all parts are needed", found=f"{len(missing)} missing: {numbers}", remedy="run them first"
+        )
+    return found

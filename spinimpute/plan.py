@@ -1,0 +1,210 @@
+"""A job divided into independent parts: some windows of a chromosome for some of the samples.
+
+Making the plan reads panel and target once: everything is checked, and each window gets its place, so that a
+part computes the very windows of the undivided job from its stretch of the panel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+from spinimpute import __version__
+from spinimpute.alignment import Alignment
+from spinimpute.alleles import Fate
+from spinimpute.config import ImputeConfig
+from spinimpute.errors import SpinImputeError
+from spinimpute.io.fates import write_fates
+from spinimpute.io.inputs import read_target, sparse_blocks
+from spinimpute.io.integrity import check_output
+from spinimpute.io.outputs import atomic_output
+from spinimpute.io.structures import from_plain, to_plain
+from spinimpute.job import open_panel
+from spinimpute.orientation import Verdicts
+from spinimpute.phasing import count_unphased
+from spinimpute.pipeline import Tally
+from spinimpute.provenance import fingerprint
+from spinimpute.side_inputs import SideInputs
+from spinimpute.spin.checkpoint import load_model
+from spinimpute.windows import Place, cut_windows, most_variants
+
+_REMEDY = "make the plan again"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive windows of one chromosome, by their places; first counts all windows before them."""
+
+    chrom: str
+    first: int
+    places: list[Place]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a plan: a stretch and the samples from begin to end."""
+
+    number: int
+    stretch: Stretch
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that its parts and their merging must agree on.
+
+    inputs holds a fingerprint of each input file; batches the bounds of the lots of samples; phase tells that
+    genotypes are unphased, which takes whole chromosomes; most is how many variants a core may have; verdicts
+    and fates are those of target records.
+    """
+
+    version: str
+    config: ImputeConfig
+    inputs: dict[str, str]
+    model: str
+    panel_digest: str
+    panel_haplotypes: int
+    contigs: dict[str, int | None]
+    samples: list[str]
+    target_records: int
+    phase: bool
+    most: int
+    verdicts: dict[str, Fate | None]
+    fates: dict[str, int]
+    batches: list[int]
+    stretches: list[Stretch]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan, by which parts are known as its own."""
+        return hashlib.sha256(_spell(self).encode()).hexdigest()
+
+    @property
+    def windows(self) -> int:
+        """How many windows there are."""
+        return sum(len(stretch.places) for stretch in self.stretches)
+
+    def parts(self) -> list[Part]:
+        """The parts, all batches of a stretch one after another."""
+        pairs = [(stretch, *bounds) for stretch in self.stretches for bounds in pairwise(self.batches)]
+        return [Part(number, *pair) for number, pair in enumerate(pairs, 1)]
+
+    def part(self, number: int) -> Part:
+        """A part by its number from 1 on; SpinImputeError if there is none."""
+        parts = self.parts()
+        if not 1 <= number <= len(parts):
+            raise SpinImputeError(f"parts are numbered from 1 to {len(parts)}", found=str(number))
+        return parts[number - 1]
+
+    def check_inputs(self) -> None:
+        """Raise SpinImputeError if this is another version or an input is not what it was."""
+        if self.version != __version__:
+            raise SpinImputeError(
+                "a plan belongs to one version of spinimpute",
+                found=f"{self.version} in the plan, {__version__} here",
+                remedy=_REMEDY,
+            )
+        for name, expected in self.inputs.items():
+            if fingerprint(Path(name)) != expected:
+                raise SpinImputeError(
+                    "inputs must be as they were when the plan was made",
+                    where=name,
+                    found="other content",
+                    remedy=_REMEDY,
+                )
+
+    def save(self, path: Path) -> None:
+        """Write the plan, complete or not at all."""
+        with atomic_output(path) as unfinished:
+            unfinished.write_text(_spell(self) + "\n")
+
+    @staticmethod
+    def load(path: Path) -> Plan:
+        """Read a plan; SpinImputeError if it is none."""
+        try:
+            plan: Plan = from_plain(Plan, json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            found = error.strerror or "" if isinstance(error, OSError) else "something else"
+            raise SpinImputeError(
+                "a plan made by spinimpute plan is needed", where=str(path), found=found, remedy=_REMEDY
+            ) from error
+        return plan
+
+
+def fate_table(path: Path) -> Path:
+    """Where a plan's table of the fates of target records lies."""
+    return path.with_name(path.name + ".variants.tsv.gz")
+
+
+def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> Plan:
+    """Divide a job into parts of at most so many windows and samples, and write the plan and its fate table.
+
+    Where genotypes are unphased a part takes whole chromosomes, as their phase runs through. SpinImputeError
+    for input that cannot be used.
+    """
+    if not config.impute or config.keep_target_only:
+        raise SpinImputeError(
+            "only imputation is divided into parts, without --no-impute, --keep-target-only"
+        )
+    if str(config.gt) == "-":
+        raise SpinImputeError("parts read the target again, so it must be a file", found="standard input")
+    files = [each for each in (config.ref, config.gt, config.map) if each]
+    check_output(path, files)
+    side = SideInputs.read(config)
+    model = load_model(config.model_name)
+    target = read_target(config.gt, side.region, side.excluded)
+    names = next(iter(target.values())).samples
+    records = sum(len(found.sites) for found in target.values())
+    phase = count_unphased(target) > 0
+    tally, verdicts = Tally(records, len(names), None), Verdicts()
+    with open_panel(config, names, side.excluded) as panel:
+        alignment = Alignment(target, side.genetic_map, side.markers, side.fixes, verdicts)
+        blocks = alignment.blocks(sparse_blocks(panel, side.region))
+        most = most_variants(2 * len(names))
+        cut = tally.windows(cut_windows(blocks, config.window, config.overlap, most))
+        places = [(window.sites.chrom, window.place) for window in cut]
+        tables = alignment.finish(config.ref, config.gt)
+        plan = Plan(
+            version=__version__,
+            config=replace(config, out=str(path)),
+            inputs={str(each): fingerprint(each) for each in files},
+            model=str(model),
+            panel_digest=panel.digest(),
+            panel_haplotypes=2 * len(panel.samples),
+            contigs=panel.contigs,
+            samples=names,
+            target_records=records,
+            phase=phase,
+            most=most,
+            verdicts=verdicts.found,
+            fates=dict(Counter(fate.value for table in tables for fate in table.fates)),
+            batches=[*range(0, len(names), samples), len(names)],
+            stretches=list(_stretches(places, len(places) if phase else windows)),
+        )
+    tally.warn()
+    write_fates(fate_table(path), tables)
+    plan.save(path)
+    return plan
+
+
+def _stretches(places: list[tuple[str, Place]], most: int) -> Iterator[Stretch]:
+    """Group the windows of each chromosome by at most so many."""
+    done = 0
+    for chrom, windows in groupby(places, key=lambda place: place[0]):
+        found = [place for _, place in windows]
+        for low in range(0, len(found), most):
+            part = found[low : low + most]
+            yield Stretch(chrom, done, part)
+            done += len(part)
+
+
+def _spell(plan: Plan) -> str:
+    plain: Any = to_plain(plan)
+    return json.dumps(plain, indent=1)
