@@ -76,6 +76,8 @@ class Workbench:
         )  # fmt: skip
         try:
             done = impute(config)
+        except MemoryError:
+            return REFUSED  # the command line says so in a line
         except SpinImputeError as error:
             return REFUSED if "\n" not in str(error) and len(str(error)) < 2000 else f"message: {error}"
         return self._judge(done.output, panel, target, done.records, chrom)

@@ -107,6 +107,8 @@ def _watch(
     words: list[str], folder: Path, timeout: float, kill: tuple[int, float] | None
 ) -> dict[str, str | int | float]:
     files = folder / ".stdout", folder / ".stderr"
+    for path in files:
+        path.touch(0o600)
     began = time.monotonic()
     child = os.fork()
     if not child:

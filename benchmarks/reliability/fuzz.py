@@ -9,6 +9,7 @@ exception but SpinImputeError. Findings are printed with their seeds; `--cases 1
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ import resource
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,13 +30,16 @@ _MEMORY = 8 << 30  # bytes of address space
 
 def _work(first: int, last: int, results: Connection, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    warnings.simplefilter("ignore")
     bench = Workbench(folder)
     for seed in range(first, last):
         results.send((seed, "", "begun"))
+        faulthandler.dump_traceback_later(PATIENCE - 5, exit=False)
         try:
             kind, outcome = bench.run(seed)
         except Exception:
             kind, outcome = KINDS[seed % len(KINDS)], "bug: " + traceback.format_exc()
+        faulthandler.cancel_dump_traceback_later()
         results.send((seed, kind, outcome))
 
 

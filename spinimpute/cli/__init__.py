@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -20,21 +24,35 @@ FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 class _ErrorBoundary(TyperGroup):
     """Expected errors become one line and exit status 1; anything else is a bug and shows its traceback."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _reported():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _reported():
             return super().invoke(ctx)
-        except SpinImputeError as error:
-            _stop(f"error: {error}", FAILED, error)
-        except OSError as error:
-            if error.errno is None:
-                raise
-            _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
-        except MemoryError as error:
-            _stop("error: not enough memory; use a smaller --window or fewer target samples", FAILED, error)
-        except Terminated as error:
-            _stop("terminated", TERMINATED, error)
-        except KeyboardInterrupt as error:
-            _stop("interrupted", INTERRUPTED, error)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except SpinImputeError as error:
+        _stop(f"error: {error}", FAILED, error)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nor can the interpreter flush what is left of it.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the process ends
+        raise typer.Exit(FAILED) from None
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
+    except MemoryError as error:
+        _stop("error: not enough memory; use a smaller --window or fewer target samples", FAILED, error)
+    except Terminated as error:
+        _stop("terminated", TERMINATED, error)
+    except KeyboardInterrupt as error:
+        _stop("interrupted", INTERRUPTED, error)
 
 
 def _stop(message: str, status: int, cause: BaseException) -> NoReturn:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from io import BytesIO
+from math import prod
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ def unpack_chunk(data: bytes, chrom: str, haplotypes: int) -> SparseBlock:
     Compiled code trusts what comes out of here, so that all of it is checked.
     """
     file = BytesIO(data)
-    arrays = [npy.read_array(file, allow_pickle=False) for _ in range(7)]
+    arrays = [_read_array(file) for _ in range(7)]
     text, steps, flip, rare, count, gaps, packed = arrays
     _check(flip.dtype == rare.dtype == np.bool_ and flip.shape == rare.shape and flip.ndim == 1)
     _check(text.dtype == packed.dtype == np.uint8 and text.ndim == 1)
@@ -75,8 +77,21 @@ def write_array(array: NDArray[Any]) -> bytes:
 
 def read_array(data: bytes) -> NDArray[Any]:
     """Undo `write_array`; ValueError if data are no array."""
-    array: NDArray[Any] = npy.read_array(BytesIO(data), allow_pickle=False)
-    return array
+    return _read_array(BytesIO(data))
+
+
+def _read_array(file: BytesIO) -> NDArray[Any]:
+    """The next array of a file; ValueError if it is none, or longer than the file."""
+    try:
+        version = npy.read_magic(file)
+        shape, is_fortran, dtype = npy.read_array_header_1_0(file)
+    except (SyntaxError, TokenError) as error:
+        raise ValueError("a garbled array") from error
+    size = dtype.itemsize * prod(shape)
+    data = bytearray(file.read(size) if 0 <= size <= len(file.getbuffer()) else b"")
+    if version != (1, 0) or dtype.hasobject or not dtype.itemsize or len(data) != size:
+        raise ValueError("a garbled array")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
 def _planes(values: NDArray[np.integer]) -> NDArray[np.uint8]:

@@ -29,11 +29,10 @@ def check_input(path: Path, role: str, where: str = "") -> None:
     check_readable(path, where)
     with path.open("rb") as file:
         head = file.read(_HEAD)
-        size = os.fstat(file.fileno()).st_size
         if not head:
             raise SpinImputeError("the file is empty", where=where, remedy="give a file with records")
         if is_bgzf(head):
-            _check_bgzf_end(file, size, where)
+            _check_bgzf_end(file, where)
     if role != "map":
         _check_variants(head, where)
 
@@ -92,9 +91,20 @@ def check_readable(path: Path, where: str) -> None:
         ) from error
 
 
-def _check_bgzf_end(file: BinaryIO, size: int, where: str) -> None:
+def ends_whole(path: Path) -> bool:
+    """Tell whether a file ends as every complete BGZF file does."""
+    with path.open("rb") as file:
+        return _ends_whole(file)
+
+
+def _ends_whole(file: BinaryIO) -> bool:
+    size = os.fstat(file.fileno()).st_size
     file.seek(max(0, size - len(BGZF_EOF)))
-    if file.read() != BGZF_EOF:
+    return file.read() == BGZF_EOF
+
+
+def _check_bgzf_end(file: BinaryIO, where: str) -> None:
+    if not _ends_whole(file):
         raise SpinImputeError(
             "the BGZF file is truncated",
             where=where,

@@ -17,7 +17,9 @@ from zarr.storage import LocalStore, ZipStore
 from spinimpute.errors import SpinImputeError
 
 _NEEDED = ("contig_id", "sample_id", "variant_contig", "variant_position", "variant_allele", "call_genotype")
-_FAULTS = (OSError, LookupError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+_FAULTS = (
+    OSError, LookupError, RuntimeError, SystemError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 class ZarrArrays:
