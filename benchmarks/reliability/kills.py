@@ -45,10 +45,10 @@ class Killer:
         self.tally = Tally()
         panel, target = tables(1500, 60, 12)
         self._files = panel.write(folder / "panel.bcf"), target.write(folder / "target.vcf.gz")
-        whole = self._run(folder / "whole")
-        if whole.status:
-            raise RuntimeError(whole.error)
-        self._seconds = whole.seconds
+        runs = [self._run(folder / "whole") for _ in range(3)]
+        if runs[0].status:
+            raise RuntimeError(runs[0].error)
+        self._seconds = min(run.seconds for run in runs)
         self._expected = (folder / f"whole.{ending}").read_bytes()
 
     def kill(self, number: int, resume: bool = False) -> None:

@@ -123,6 +123,7 @@ class DosageWriter:
 
     def _finish(self, index: Path) -> None:
         vcf = self._partial
+        loudness = pysam.set_verbosity(0)  # the error that is raised says it once
         try:
             if self._undeclared:
                 self._declare()
@@ -134,7 +135,9 @@ class DosageWriter:
             else:
                 pysam.tabix_index(str(vcf), preset="vcf", index=str(index), force=True, csi=self._far)
         except SamtoolsError as error:
-            raise OSError(str(error)) from error
+            raise OSError("bcftools could not write it") from error
+        finally:
+            pysam.set_verbosity(loudness)
         self._verify(vcf, index)
         for kind in (".tbi", ".csi"):
             # An index that an earlier output left would be taken for one of this file.
