@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from spinimpute.ahead import Ahead
 from spinimpute.errors import SpinImputeError
 from spinimpute.imputed import ImputedWindow
 from spinimpute.io.integrity import check_output
@@ -19,33 +20,33 @@ from spinimpute.io.outputs import OutputNames, atomic_output
 from spinimpute.io.parcels import ParcelFile
 from spinimpute.io.writer import DosageWriter
 from spinimpute.part import LABEL, PartLabel, window_name
-from spinimpute.pipeline import ImputeSummary, Listener, Tally, ahead, provenance
-from spinimpute.plan import Plan, fate_table
+from spinimpute.pipeline import ImputeSummary, Listener, Tally, provenance
+from spinimpute.plan import Plan
 
 PART_SUFFIX = ".spart"
 _SHOWN = 5  # part numbers in a message
 _REMEDY = "run that part again"
 
 
-def merge(
-    plan_path: Path, paths: Iterable[Path], out: str, listener: Listener | None = None
-) -> ImputeSummary:
+def merge(plan: Plan, paths: Iterable[Path], out: str, listener: Listener | None = None) -> ImputeSummary:
     """Write the output of a plan's job from the files of its parts, given in any order, or from folders that
     hold them; SpinImputeError if parts are missing or belong to another plan.
     """
     began = time.monotonic()
-    plan = Plan.load(plan_path)
     config = replace(plan.config, out=out)
     names = OutputNames.from_out(config.out, config.out_format)
     check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
     files = _find(plan, paths)
     tally = Tally(plan.target_records, len(plan.samples), listener)
     meta = [] if config.no_version else provenance(config, plan.model, plan.panel_digest)
-    with DosageWriter(names, plan.samples, plan.contigs, config.ap, config.gp, meta) as writer:
-        for block in tally.blocks(ahead(_windows(plan, files))):
+    with (
+        DosageWriter(names, plan.samples, plan.contigs, config.ap, config.gp, meta) as writer,
+        Ahead(_windows(plan, files)) as windows,
+    ):
+        for block in tally.blocks(windows):
             writer.write(block)
     with atomic_output(names.variants) as unfinished:
-        shutil.copyfile(fate_table(plan_path), unfinished)
+        shutil.copyfile(plan.fate_table, unfinished)
     tally.warn()
     return tally.summary(plan.panel_haplotypes, time.monotonic() - began, names.vcf, plan.fates)
 

@@ -12,14 +12,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 
+from spinimpute.ahead import Ahead
 from spinimpute.config import ImputeConfig
 from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
@@ -35,8 +36,6 @@ from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import Window, cut_windows, most_variants
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Listener(Protocol):
@@ -82,7 +81,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         target, samples, panel = job.target, job.samples, job.panel
         tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
         phaser = Phaser(samples, config.seed, count_threads(config), fill=model is None)
-        kept = KeptWork.of(config, names, f"{model} on {engine.device}") if config.resume and engine else None
+        network = f"{model} on {engine.device}" if engine else ""
+        kept = KeptWork.of(config, names, network) if config.resume else None
         if count_unphased(target) and model:
             sections = phaser.sections(job.align(target).typed_blocks(job.blocks()), target)
             phase = partial(phased_target, target, sections)
@@ -90,13 +90,14 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         alignment = job.align(target)
         meta = [] if config.no_version else provenance(config, str(model) if model else None, panel.digest())
         keep = config.keep_target_only
-        with DosageWriter(names, samples, panel.contigs, config.ap, config.gp, meta, keep) as writer:
+        contents = config.ap, config.gp, meta, keep
+        with DosageWriter(names, samples, panel.contigs, *contents) as writer, ExitStack() as background:
             if engine:
                 most = most_variants(2 * len(samples))
-                cut = ahead(cut_windows(alignment.blocks(job.blocks()), config.window, config.overlap, most))
-                windows = tally.windows(cut)
+                cut = cut_windows(alignment.blocks(job.blocks()), config.window, config.overlap, most)
+                windows = tally.windows(background.enter_context(Ahead(cut)))
                 imputed = kept.windows(engine.impute, windows) if kept else map(engine.impute, windows)
-                blocks = tally.blocks(ahead(imputed))
+                blocks = tally.blocks(background.enter_context(Ahead(imputed)))
             else:
                 blocks = tally.blocks(phaser.sections(alignment.typed_blocks(job.blocks()), target))
             for block in alignment.with_target_only(blocks) if keep else blocks:
@@ -128,16 +129,6 @@ def provenance(config: ImputeConfig, model: str | None, panel: str) -> list[str]
     details = {"model": model} if model else {}
     details["panel"] = f"sha256:{panel}"
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
-
-
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield items while a thread prepares the next one."""
-    source = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        pending = pool.submit(next, source, None)
-        while (item := pending.result()) is not None:
-            pending = pool.submit(next, source, None)
-            yield item
 
 
 class Tally:

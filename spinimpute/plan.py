@@ -83,8 +83,14 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the plan, by which parts are known as its own."""
-        return hashlib.sha256(_spell(self).encode()).hexdigest()
+        """SHA-256 of the plan, wherever it lies, by which parts are known as its own."""
+        anywhere = replace(self, config=replace(self.config, out=""))
+        return hashlib.sha256(_spell(anywhere).encode()).hexdigest()
+
+    @property
+    def fate_table(self) -> Path:
+        """Where the fates of target records are, beside the plan."""
+        return Path(self.config.out + ".variants.tsv.gz")
 
     @property
     def windows(self) -> int:
@@ -135,12 +141,7 @@ class Plan:
             raise SpinImputeError(
                 "a plan made by spinimpute plan is needed", where=str(path), found=found, remedy=_REMEDY
             ) from error
-        return plan
-
-
-def fate_table(path: Path) -> Path:
-    """Where a plan's table of the fates of target records lies."""
-    return path.with_name(path.name + ".variants.tsv.gz")
+        return replace(plan, config=replace(plan.config, out=str(path)))
 
 
 def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> Plan:
@@ -189,7 +190,7 @@ def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> P
             stretches=list(_stretches(places, len(places) if phase else windows)),
         )
     tally.warn()
-    write_fates(fate_table(path), tables)
+    write_fates(plan.fate_table, tables)
     plan.save(path)
     return plan
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import logging
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from spinimpute import __version__
 from spinimpute.cli import app
 from spinimpute.config import ImputeConfig, TrainConfig
 from spinimpute.errors import SpinImputeError
+from spinimpute.pipeline import WindowDone
 
 NEEDED = ["--ref", "r.vcf.gz", "--gt", "g.vcf.gz"]
 
@@ -38,7 +40,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         stub.config = config
         if stub.error:
             raise stub.error
-        listener.window(0.5, SimpleNamespace(chrom="20", first=5, last=1_234_567, records=900, typed=20))
+        listener.window(0.5, WindowDone(chrom="20", first=5, last=1_234_567, records=900, typed=20))
         logging.getLogger("spinimpute.alignment").warning("chromosome %s is left out", "7")
         return SimpleNamespace(
             samples=3, panel_haplotypes=8, records=5000, typed=20, imputed=4980, mean_dr2=0.87654,
@@ -80,7 +82,9 @@ def test_help_and_version_import_nothing_heavy() -> None:
     assert shown.stdout.strip() == f"spinimpute {__version__}"
 
 
-@pytest.mark.parametrize("command", ["impute", "train", "models", "simulate", "panel"])
+@pytest.mark.parametrize(
+    "command", ["impute", "train", "models", "simulate", "panel", "plan", "run", "merge"]
+)
 def test_every_command_has_help(command: str) -> None:
     assert invoke(command, "--help").exit_code == 0
 
@@ -151,6 +155,22 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     assert bad.exit_code == 1
     assert bad.stderr.startswith("error: ")
     assert bad.stderr.count("\n") == 1
+
+
+def test_progress_for_programs_is_json(pipeline: SimpleNamespace, tmp_path: Path) -> None:
+    result = invoke("impute", *NEEDED, "--out", tmp_path / "o", "--json-progress", "--quiet", "--resume")
+    assert pipeline.config.resume
+    assert result.stdout == ""
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert [event["event"] for event in events] == ["progress", "warning", "finished"]
+    assert events[0]["share"] == 0.5
+    assert events[0]["seconds_left"] >= 0
+    assert {name: events[0][name] for name in ("chrom", "first", "last", "records", "typed", "window")} == {
+        "chrom": "20", "first": 5, "last": 1_234_567, "records": 900, "typed": 20, "window": 1,
+    }  # fmt: skip
+    assert events[1]["message"] == "chromosome 7 is left out"
+    assert events[2]["records"] == 5000
+    assert all(event["seconds"] >= 0 for event in events)
 
 
 @pytest.mark.usefixtures("pipeline")

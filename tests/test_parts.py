@@ -11,15 +11,17 @@ import pytest
 import torch
 from builders import Rec, phased_records, sample_names, write_vcf
 from test_retrieval import mosaics
+from typer.testing import CliRunner
 
 from spinimpute import kept, windows
+from spinimpute.cli import app
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.inference import Engine
 from spinimpute.merge import PART_SUFFIX, merge
 from spinimpute.part import run_part
 from spinimpute.pipeline import impute
-from spinimpute.plan import Plan, fate_table, make_plan
+from spinimpute.plan import Plan, make_plan
 from spinimpute.prepare import build_panel
 from spinimpute.spin.checkpoint import save_model
 from spinimpute.spin.model import Spin, SpinConfig
@@ -86,7 +88,7 @@ def _divided(config: ImputeConfig, folder: Path, n_windows: int, n_samples: int)
     plan = Plan.load(path)
     for part in reversed(plan.parts()):
         run_part(plan, part.number, folder / f"{part.number}{PART_SUFFIX}", nthreads=1 + part.number % 2)
-    return plan, merge(path, [folder], str(folder / "merged.vcf.gz")).output
+    return plan, merge(plan, [folder], str(folder / "merged.vcf.gz")).output
 
 
 @pytest.mark.parametrize(("n_windows", "n_samples"), [(1, 5), (2, 2), (100, 1)])
@@ -126,22 +128,63 @@ def test_a_prepared_panel_and_a_region(config: ImputeConfig, tmp_path: Path) -> 
     assert merged.read_bytes() == whole.output.read_bytes()
 
 
+def test_the_commands(config: ImputeConfig, tmp_path: Path) -> None:
+    """Also from another folder than the one the plan was made in."""
+    whole = impute(config)
+    made, moved = tmp_path / "made", tmp_path / "moved"
+    made.mkdir()
+    files = ["--ref", config.ref, "--gt", config.gt, "--model", config.model]
+    options = [
+        "--window",
+        "0.3",
+        "--overlap",
+        "0.4",
+        "--ap",
+        "--no-version",
+        "--fix",
+        "strand",
+        "--device",
+        "cpu",
+        "--part-windows",
+        "100",
+    ]
+    shown = _invoke("plan", *files, *options, "--part-samples", 2, "--out", made / "plan.json")
+    assert "5 in 3 batches" in shown
+    made.rename(moved)
+    plan = moved / "plan.json"
+    for part in range(1, 7):
+        shown = _invoke("run", plan, "--part", part, "--out", moved / f"{part}.spart", "--nthreads", 1)
+    assert "windows" in shown
+    shown = _invoke("merge", plan, moved, "--out", tmp_path / "merged.vcf.gz")
+    assert "mean DR2" in shown
+    assert (tmp_path / "merged.vcf.gz").read_bytes() == whole.output.read_bytes()
+    log = (tmp_path / "merged.log").read_text()
+    assert "target variants" in log
+    assert "  window               0.3" in log
+
+
+def _invoke(*words: object) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
 def test_faults_of_parts_and_plans_are_named(config: ImputeConfig, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     plan = make_plan(config, path, 100, 3)
-    assert fate_table(path).exists()
+    assert plan.fate_table.exists()
     one = tmp_path / f"one{PART_SUFFIX}"
     run_part(plan, 1, one, 1)
     with pytest.raises(SpinImputeError, match=r"all parts are needed.*3 missing: 2, 3, 4"):
-        merge(path, [one], str(tmp_path / "out"))
+        merge(plan, [one], str(tmp_path / "out"))
     with pytest.raises(SpinImputeError, match="numbered from 1 to 4"):
         run_part(plan, 5, one, 1)
-    make_plan(replace(config, seed=2), tmp_path / "other.json", 100, 3)
+    other = make_plan(replace(config, seed=2), tmp_path / "other.json", 100, 3)
     with pytest.raises(SpinImputeError, match="another plan"):
-        merge(tmp_path / "other.json", [one], str(tmp_path / "out"))
+        merge(other, [one], str(tmp_path / "out"))
     one.write_bytes(one.read_bytes()[:-50])
     with pytest.raises(SpinImputeError, match="run that part again"):
-        merge(path, [one], str(tmp_path / "out"))
+        merge(plan, [one], str(tmp_path / "out"))
     with pytest.raises(SpinImputeError, match="must be as they were"):
         run_part(replace(plan, inputs={str(one): "1:0"}), 1, tmp_path / "two", 1)
     with pytest.raises(SpinImputeError, match="one version"):

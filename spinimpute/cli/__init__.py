@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from spinimpute import __version__
-from spinimpute.cli import options, panel
+from spinimpute.cli import options, panel, parts
 from spinimpute.cli.beagle import NOTES, BeagleCommand
 from spinimpute.cli.signals import Terminated, raise_on_sigterm
 from spinimpute.config import ImputeConfig, InputConfig, train_config
@@ -71,6 +71,7 @@ app = typer.Typer(
 
 
 app.add_typer(panel.app, name="panel")
+app.add_typer(parts.app)
 
 
 def main() -> None:
@@ -117,25 +118,28 @@ def impute(
     seed: options.Seed = ImputeConfig.seed,
     no_version: options.NoVersion = False,
     impute: options.Impute = ImputeConfig.impute,
+    resume: options.Resume = ImputeConfig.resume,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
+    json_progress: options.JsonProgress = False,
 ) -> None:
     """Impute a target from a phased reference panel; what is not phased in it is phased first.
 
     Beagle's key=value parameters work too.
     """
-    from spinimpute.cli.runs import run_dry, run_impute
+    from spinimpute.cli.runs import Shown, run_dry, run_impute
 
     config = ImputeConfig(
         ref=ref, gt=gt, out=out, map=map, chrom=chrom, ap=ap, gp=gp, window=window, overlap=overlap,
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
         keep_target_only=keep_target_only, fix=options.fixes(fix), impute=impute, model=model,
         device=device, nthreads=nthreads, seed=seed, no_version=no_version,
+        resume=resume,
     )  # fmt: skip
     if dry_run:
         run_dry(config, context.meta[NOTES])
     else:
-        run_impute(config, quiet, context.meta[NOTES])
+        run_impute(config, Shown(quiet, json_progress), context.meta[NOTES])
 
 
 @app.command(cls=BeagleCommand)

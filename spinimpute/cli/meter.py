@@ -1,7 +1,10 @@
-"""How far a job is: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet."""
+"""How far a job is: a bar on a terminal, a line every few seconds elsewhere, JSON for programs, nothing when
+quiet.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from types import TracebackType
@@ -22,15 +25,21 @@ class Meter(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def update(self, share: float, text: str) -> None:
-        """`share` (0-1) of the job is done; `text` says where it is."""
+    def update(self, share: float, text: str, **facts: object) -> None:
+        """`share` (0-1) of the job is done; `text` says where it is to a person, `facts` to a program."""
 
     def log(self, message: str) -> None:
         """Show a line."""
 
+    def warn(self, message: str) -> None:
+        """Show a warning."""
+
+    def finish(self, **facts: object) -> None:
+        """The job is done; `facts` say what came of it to a program."""
+
 
 class Silence:
-    """Shows nothing."""
+    """Shows nothing but warnings."""
 
     def __enter__(self) -> Self:
         return self
@@ -40,10 +49,17 @@ class Silence:
     ) -> None:
         pass
 
-    def update(self, share: float, text: str) -> None:
+    def update(self, share: float, text: str, **facts: object) -> None:
         """Nothing."""
 
     def log(self, message: str) -> None:
+        """Nothing."""
+
+    def warn(self, message: str) -> None:
+        """A line."""
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+
+    def finish(self, **facts: object) -> None:
         """Nothing."""
 
 
@@ -53,18 +69,46 @@ class Lines(Silence):
     def __init__(self) -> None:
         self._began = self._last = time.monotonic()
 
-    def update(self, share: float, text: str) -> None:
+    def update(self, share: float, text: str, **facts: object) -> None:
         """A line, unless the last one is recent."""
         now = time.monotonic()
         if now - self._last < LINE_EVERY:
             return
         self._last = now
-        left = f", {(now - self._began) * (1 - share) / share:.0f} s left" if share > 0 else ""
-        self.log(f"{share:4.0%}  {text}{left}")
+        left = seconds_left(now - self._began, share)
+        self.log(f"{share:4.0%}  {text}" + (f", {left:.0f} s left" if left is not None else ""))
 
     def log(self, message: str) -> None:
         """A line with the time of day."""
         print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
+
+
+class JsonLines(Silence):
+    """A JSON object on a line for every event, each with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def update(self, share: float, text: str, **facts: object) -> None:
+        """The share done, the seconds left (null: unknown) and the facts."""
+        left = seconds_left(time.monotonic() - self._began, share)
+        self._event("progress", share=round(share, 4), seconds_left=left and round(left, 1), **facts)
+
+    def log(self, message: str) -> None:
+        """A message."""
+        self._event("message", message=message)
+
+    def warn(self, message: str) -> None:
+        """A warning."""
+        self._event("warning", message=message)
+
+    def finish(self, **facts: object) -> None:
+        """The facts."""
+        self._event("finished", **facts)
+
+    def _event(self, event: str, **facts: object) -> None:
+        seconds = round(time.monotonic() - self._began, 1)
+        print(json.dumps({"event": event, "seconds": seconds, **facts}), file=sys.stderr, flush=True)
 
 
 class Bar(Silence):
@@ -90,7 +134,7 @@ class Bar(Silence):
     ) -> None:
         self._progress.stop()
 
-    def update(self, share: float, text: str) -> None:
+    def update(self, share: float, text: str, **facts: object) -> None:
         """Move the bar."""
         self._progress.update(self._task, completed=share, description=text)
 
@@ -98,10 +142,21 @@ class Bar(Silence):
         """A line above the bar."""
         self._progress.console.print(message, markup=False, highlight=False)
 
+    def warn(self, message: str) -> None:
+        """A line above the bar."""
+        self.log(f"warning: {message}")
 
-def open_meter(quiet: bool) -> Meter:
-    """The meter that suits the terminal."""
+
+def seconds_left(elapsed: float, share: float) -> float | None:
+    """The seconds left if the rest goes on as the share that is done; None if nothing is."""
+    return elapsed * (1 - share) / share if share > 0 else None
+
+
+def open_meter(quiet: bool, as_json: bool = False) -> Meter:
+    """The meter that is asked for, or else suits the terminal."""
     console = Console(stderr=True)
+    if as_json:
+        return JsonLines()
     if quiet:
         return Silence()
     return Bar(console) if console.is_terminal else Lines()

@@ -103,6 +103,13 @@ DryRun = Annotated[
     bool,
     _option("--dry-run", text="Show the plan and the time, memory and disk it needs; impute nothing."),
 ]
+Resume = Annotated[
+    bool,
+    _option("--resume", text="Keep finished windows in OUT.partial.d until the end, and go on from them."),
+]
+JsonProgress = Annotated[
+    bool, _option("--json-progress", text="Show progress as one JSON object a line on standard error.")
+]
 Quiet = Annotated[bool, _option("--quiet", text="Report errors and warnings only.")]
 
 TrainRefs = Annotated[
@@ -130,6 +137,23 @@ TrainDevice = Annotated[str | None, _train_option("device", "auto, cpu, cuda or 
 TrainSeed = Annotated[int | None, _train_option("seed", "Seed of all random choices.", metavar="N", min=0)]
 ConfigFile = Annotated[
     Path | None, _option("--config", text="TOML file of settings; options given here overrule it.", **_FILE)
+]
+
+PlanOut = Annotated[Path, _option("--out", text="Plan to write, as JSON.", **_FILE)]
+PartWindows = Annotated[
+    int, _option("--part-windows", text="Windows of a part at most; whole chromosomes if unphased.", min=1)
+]
+PartSamples = Annotated[int, _option("--part-samples", text="Samples of a part at most.", min=1)]
+PlanFile = Annotated[
+    Path, typer.Argument(help="Plan made by spinimpute plan.", metavar="PLAN", show_default=False)
+]
+PartNumber = Annotated[int, _option("--part", text="Number of the part, from 1 on.", metavar="I", min=1)]
+PartOut = Annotated[Path, _option("--out", text="File of the part; its name should end in .spart.", **_FILE)]
+PartFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Files of all parts, or folders that hold them as *.spart.", metavar="PARTS", show_default=False
+    ),
 ]
 
 PanelSource = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF or VCF Zarr.", **_FILE)]

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from spinimpute.cli.meter import Meter, open_meter
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from spinimpute.pipeline import ImputeSummary, WindowDone
 
 
-def run_impute(config: ImputeConfig, quiet: bool, notes: Sequence[str] = ()) -> None:
+@dataclass(frozen=True)
+class Shown:
+    """What of a job's progress is shown: warnings alone if quiet, JSON lines if asked for."""
+
+    quiet: bool = False
+    as_json: bool = False
+
+    def meter(self) -> Meter:
+        """The meter that shows it."""
+        return open_meter(self.quiet, self.as_json)
+
+
+def run_impute(config: ImputeConfig, shown: Shown, notes: Sequence[str] = ()) -> None:
     """Impute, leave PREFIX.log and print the summary; SpinImputeError as `pipeline.impute`.
 
     notes are lines for log and terminal.
@@ -30,18 +42,24 @@ def run_impute(config: ImputeConfig, quiet: bool, notes: Sequence[str] = ()) -> 
 
     journal = Journal()
     journal.add("started")
-    with _hearing(journal), open_meter(quiet) as meter:
+    with shown.meter() as meter, hearing(journal, meter):
         for note in notes:
             journal.add(note)
             meter.log(note)
         summary = impute(config, ImputeProgress(meter, journal))
+        meter.finish(records=summary.records, output=str(summary.output))
+    report_imputation(config, summary, journal, shown)
+
+
+def report_imputation(config: ImputeConfig, summary: ImputeSummary, journal: Journal, shown: Shown) -> None:
+    """Leave PREFIX.log and print the summary."""
     journal.add("finished")
     totals = _totals(summary)
     fates = {fate: f"{count:,}" for fate, count in summary.fates.items()}
     sections = {"target variants": fates, "summary": totals}
     log = OutputNames.from_out(config.out, config.out_format).log
     write_log(log, command_line(sys.argv), _parameters(config), journal, sections)
-    if not quiet:
+    if not shown.quiet:
         print_table(totals)
 
 
@@ -62,7 +80,7 @@ def run_check(config: InputConfig, out: str | None) -> None:
     from spinimpute.checking import check
 
     names = OutputNames.from_out(out) if out is not None else None
-    with _hearing(Journal()):
+    with hearing(Journal()):
         found = check(config, names)
     rows = {
         "samples": f"{found.samples:,}",
@@ -110,7 +128,8 @@ class ImputeProgress:
         seconds = time.monotonic() - self._began
         place = f"[{done.chrom}:{done.first}-{done.last}]"
         rate = self._windows / seconds
-        self._meter.update(share, f"{done.chrom}:{done.last:,}, window {self._windows}, {rate:.2f} windows/s")
+        text = f"{done.chrom}:{done.last:,}, window {self._windows}, {rate:.2f} windows/s"
+        self._meter.update(share, text, window=self._windows, **asdict(done))
         self._journal.add(
             f"window {self._windows} {place}: {done.records:,} panel records, {done.typed:,} typed, "
             f"done after {duration(seconds)}"
@@ -125,7 +144,8 @@ class TrainProgress:
 
     def step(self, step: int, steps: int, loss: float, rate: float) -> None:
         """Show the step, its loss in nats and the rate in steps per second."""
-        self._meter.update(step / steps, f"step {step:,} of {steps:,}, loss {loss:.4f}, {rate:.1f} steps/s")
+        text = f"step {step:,} of {steps:,}, loss {loss:.4f}, {rate:.1f} steps/s"
+        self._meter.update(step / steps, text, step=step, steps=steps, loss=loss)
 
     def validation(self, step: int, loss: float, r2: float) -> None:
         """Show a line for each validation."""
@@ -136,21 +156,31 @@ class TrainProgress:
         self._meter.log(message)
 
 
+class _Warnings(logging.Handler):
+    """Shows warnings."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__(logging.WARNING)
+        self._meter = meter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one."""
+        self._meter.warn(record.getMessage())
+
+
 @contextmanager
-def _hearing(journal: Journal) -> Iterator[None]:
-    """Let the journal hear the library's loggers, whose warnings also go to stderr."""
+def hearing(journal: Journal, meter: Meter) -> Iterator[None]:
+    """Let the journal hear the library's loggers, whose warnings are also shown."""
     logger = logging.getLogger("spinimpute")
-    shown = logging.StreamHandler()
-    shown.setLevel(logging.WARNING)
-    shown.setFormatter(logging.Formatter("warning: %(message)s"))
+    handlers = journal, _Warnings(meter)
     before = logger.level
     logger.setLevel(logging.INFO)
-    for handler in (journal, shown):
+    for handler in handlers:
         logger.addHandler(handler)
     try:
         yield
     finally:
-        for handler in (journal, shown):
+        for handler in handlers:
             logger.removeHandler(handler)
         logger.setLevel(before)
 

@@ -62,18 +62,19 @@ def inflate(path: Path, where: str, threads: int = 2, offset: Offset = _BEGINNIN
 
 def _inflate_blocks(file: BinaryIO, threads: int) -> Iterator[bytes]:
     """Decompress runs of whole BGZF blocks, a few runs ahead."""
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[bytes]] = deque()
-        try:
-            for run in _runs(file):
-                ahead.append(pool.submit(_inflate_run, run))
-                if len(ahead) > 2 * threads:
-                    yield ahead.popleft().result()
-            while ahead:
+    pool = ThreadPoolExecutor(threads)
+    ahead: deque[Future[bytes]] = deque()
+    try:
+        for run in _runs(file):
+            ahead.append(pool.submit(_inflate_run, run))
+            if len(ahead) > 2 * threads:
                 yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        # Without waiting: the garbage collector may close this generator amid the start of another thread,
+        # under the lock that the end of a thread needs.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _runs(file: BinaryIO) -> Iterator[list[bytes]]:
