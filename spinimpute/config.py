@@ -56,6 +56,7 @@ class ImputeConfig(InputConfig):
     no_version: bool = False
     keep_target_only: bool = False
     impute: bool = True  # no: phase the typed records and fill their gaps, nothing else
+    memory: float | None = None  # MB to keep to
     resume: bool = False  # keep finished windows beside the output, and go on from them
 
     def __post_init__(self) -> None:

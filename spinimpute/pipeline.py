@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -30,10 +30,13 @@ from spinimpute.io.rows import ImputedBlock
 from spinimpute.io.writer import DosageWriter
 from spinimpute.job import open_job
 from spinimpute.kept import KeptWork
+from spinimpute.limits import hard_limit
+from spinimpute.memory import fit_memory
 from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import Window, cut_windows, most_variants
+from spinimpute.workload import measure
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +86,11 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         phaser = Phaser(samples, config.seed, count_threads(config), fill=model is None)
         network = f"{model} on {engine.device}" if engine else ""
         kept = KeptWork.of(config, names, network) if config.resume else None
+        most = most_variants(2 * len(samples))
+        limit = hard_limit()
+        if model and engine and (config.memory or limit):
+            fit = fit_memory(measure(job, config, model, engine.device), config.memory, limit)
+            most, engine = fit.variants, replace(engine, threads=fit.threads)
         if count_unphased(target) and model:
             sections = phaser.sections(job.align(target).typed_blocks(job.blocks()), target)
             phase = partial(phased_target, target, sections)
@@ -93,7 +101,6 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         contents = config.ap, config.gp, meta, keep
         with DosageWriter(names, samples, panel.contigs, *contents) as writer, ExitStack() as background:
             if engine:
-                most = most_variants(2 * len(samples))
                 cut = cut_windows(alignment.blocks(job.blocks()), config.window, config.overlap, most)
                 windows = tally.windows(background.enter_context(Ahead(cut)))
                 imputed = kept.windows(engine.impute, windows) if kept else map(engine.impute, windows)

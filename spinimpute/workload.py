@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from spinimpute.agreement import shared_chromosomes
@@ -18,7 +19,7 @@ from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
 from spinimpute.job import Job, open_job
 from spinimpute.sites import resolve_contig
-from spinimpute.spin.checkpoint import choose_device, load_model
+from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.spin.model import Spin
 
 SAMPLED_RECORDS = 512  # of the panel, for how rare its alleles are
@@ -74,25 +75,30 @@ def survey(config: ImputeConfig) -> Workload:
     model = load_model(config.model_name)
     device = choose_device(config.device)
     with open_job(config, names) as job:
-        region, target, panel, samples = job.side.region, job.target, job.panel, job.samples
-        whole = panel.count()
-        shared = _shared(config, whole.by_chrom, panel.contigs, target)
-        wanted = _wanted(config, region, target, panel, whole, shared)
-        return Workload(
-            samples=len(samples),
-            panel_haplotypes=2 * len(panel.samples),
-            records=wanted.records,
-            counted=wanted.exact,
-            read_records=wanted.records if region and panel.indexed else whole.total,
-            minor_share=_minor_share(panel, shared, target),
-            panel=panel.kind,
-            windows=_count_windows(job, config, shared, model.network),
-            context=min(model.network.config.context, 2 * len(panel.samples)),
-            batch_tokens=BATCH_TOKENS[device.type],
-            threads=config.nthreads or len(os.sched_getaffinity(0)),
-            device=str(device),
-            model=model.name,
-        )
+        return measure(job, config, model, device)
+
+
+def measure(job: Job, config: ImputeConfig, model: LoadedModel, device: torch.device) -> Workload:
+    """Count what an open job asks for; SpinImputeError for input that is seen to be unusable."""
+    region, target, panel = job.side.region, job.target, job.panel
+    whole = panel.count()
+    shared = _shared(config, whole.by_chrom, panel.contigs, target)
+    wanted = _wanted(config, region, target, panel, whole, shared)
+    return Workload(
+        samples=len(job.samples),
+        panel_haplotypes=2 * len(panel.samples),
+        records=wanted.records,
+        counted=wanted.exact,
+        read_records=wanted.records if region and panel.indexed else whole.total,
+        minor_share=_minor_share(panel, shared, target),
+        panel=panel.kind,
+        windows=_count_windows(job, config, shared, model.network),
+        context=min(model.network.config.context, 2 * len(panel.samples)),
+        batch_tokens=BATCH_TOKENS[device.type],
+        threads=config.nthreads or len(os.sched_getaffinity(0)),
+        device=str(device),
+        model=model.name,
+    )
 
 
 def _shared(
@@ -152,7 +158,9 @@ def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], ne
     """Lay windows over the typed records, each of which stands for as many records of the panel."""
     halo = len(network.layers) + CHAIN_ANCHORS
     core, flanked, anchors = [], [], []
-    for chrom, name in shared.items():
+    mapped = {chrom: name for chrom, name in shared.items() if job.side.genetic_map.has(name)}
+    # Without an index, chromosomes that the panel lacks may be among them, and no map need have those.
+    for chrom, name in (mapped or shared).items():
         sites = job.target[chrom].sites
         pos = sites.pos[~sites.named(job.side.markers)] if job.side.markers else sites.pos
         if not len(pos):

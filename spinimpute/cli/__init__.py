@@ -17,6 +17,7 @@ from spinimpute.cli.beagle import NOTES, BeagleCommand
 from spinimpute.cli.signals import Terminated, raise_on_sigterm
 from spinimpute.config import ImputeConfig, InputConfig, train_config
 from spinimpute.errors import SpinImputeError
+from spinimpute.limits import check_address_space, parse_size
 
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 
@@ -48,7 +49,7 @@ def _reported() -> Iterator[None]:
             raise
         _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
     except MemoryError as error:
-        _stop("error: not enough memory; use a smaller --window or fewer target samples", FAILED, error)
+        _stop("error: not enough memory; --memory SIZE makes it do less at a time", FAILED, error)
     except Terminated as error:
         _stop("terminated", TERMINATED, error)
     except KeyboardInterrupt as error:
@@ -93,6 +94,7 @@ def _common(
     ] = False,
 ) -> None:
     """Impute genotypes with semi-parametric inducing point networks; a new panel needs no training."""
+    check_address_space()
 
 
 @app.command(cls=BeagleCommand)
@@ -115,6 +117,7 @@ def impute(
     model: options.Model = ImputeConfig.model,
     device: options.Device = ImputeConfig.device,
     nthreads: options.Threads = None,
+    memory: options.Memory = None,
     seed: options.Seed = ImputeConfig.seed,
     no_version: options.NoVersion = False,
     impute: options.Impute = ImputeConfig.impute,
@@ -134,7 +137,7 @@ def impute(
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
         keep_target_only=keep_target_only, fix=options.fixes(fix), impute=impute, model=model,
         device=device, nthreads=nthreads, seed=seed, no_version=no_version,
-        resume=resume,
+        resume=resume, memory=parse_size(memory) if memory is not None else None,
     )  # fmt: skip
     if dry_run:
         run_dry(config, context.meta[NOTES])

@@ -91,6 +91,15 @@ Threads = Annotated[
     int | None,
     _option("--nthreads", text="Threads.", metavar="N", min=1, show_default="all cores"),
 ]
+Memory = Annotated[
+    str | None,
+    _option(
+        "--memory",
+        text="Memory to keep to, by doing less at a time; doses may differ in the last digits.",
+        metavar="SIZE",
+        show_default="as needed",
+    ),
+]
 Seed = Annotated[int, _option("--seed", text="Seed of all random choices.", metavar="N", min=0)]
 NoVersion = Annotated[
     bool, _option("--no-version", text="Leave version, command and digests out of the output's header.")

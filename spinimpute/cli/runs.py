@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from spinimpute.cli.meter import Meter, open_meter
+from spinimpute.cli.meter import Meter, Silence, open_meter
 from spinimpute.cli.report import Journal, duration, megabytes, print_table, write_log
 from spinimpute.config import ImputeConfig, InputConfig, TrainConfig
 from spinimpute.io.outputs import OutputNames
@@ -80,7 +80,7 @@ def run_check(config: InputConfig, out: str | None) -> None:
     from spinimpute.checking import check
 
     names = OutputNames.from_out(out) if out is not None else None
-    with hearing(Journal()):
+    with hearing(Journal(), Silence()):
         found = check(config, names)
     rows = {
         "samples": f"{found.samples:,}",

@@ -70,6 +70,10 @@ class GeneticMap:
         """The chromosomes of the map; empty for a constant one."""
         return list(self._curves)
 
+    def has(self, chrom: str) -> bool:
+        """Tell whether the map has a chromosome, as a constant one has every."""
+        return self._rate is not None or resolve_contig(chrom, self._curves) is not None
+
     def cm(self, chrom: str, pos: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return cM at 1-based positions, same shape; SpinImputeError if the map lacks the chromosome."""
         if self._rate is not None:
