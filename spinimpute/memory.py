@@ -42,17 +42,18 @@ def fit_memory(work: Workload, asked: float | None, limit: Limit | None) -> Fit:
         return usual
     if need <= asked:
         return usual
-    threads = min(work.threads, max(1, int(_BATCHES * (asked - parts.fixed) / parts.batch)))
-    room = asked - parts.fixed - threads * parts.batch
-    variants = int(min(usual.variants, room / parts.variant)) if room > 0 else 0
     least = _need(parts, Fit(LEAST_CORE, 1))
-    if variants < min(LEAST_CORE, parts.core):
+    if least > asked:
         raise SpinImputeError(
             "the job must fit into --memory",
             found=f"{asked:.0f} MB, at least {least:.0f} MB needed",
             remedy="give more, fewer target samples, a smaller --window or a smaller --overlap",
         )
-    return Fit(variants, threads)
+    threads = min(work.threads, max(1, int(_BATCHES * (asked - parts.fixed) / parts.batch)))
+    room = asked - parts.fixed - threads * parts.batch
+    if room < LEAST_CORE * parts.variant:
+        threads, room = 1, asked - parts.fixed - parts.batch
+    return Fit(int(min(usual.variants, room / parts.variant)), threads)
 
 
 def _need(parts: MemoryParts, fit: Fit) -> float:
