@@ -22,13 +22,18 @@ from benchmarks.reliability.data import map_text, tables, write_text
 from benchmarks.reliability.mutations import bgzf, mutate_bytes, mutate_map, mutate_vcf
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.pipeline import impute
+from spinimpute.kept import KeptWork
+from spinimpute.merge import PART_SUFFIX, merge
+from spinimpute.part import run_part
+from spinimpute.pipeline import ImputeSummary, impute
+from spinimpute.plan import Plan, make_plan
 from spinimpute.prepare import build_panel, verify_panel
 from spinimpute.sites import resolve_contig
 from spinimpute.spin.checkpoint import save_model
 from spinimpute.spin.model import Spin, SpinConfig
 
 REFUSED, IMPUTED = "refused", "imputed"
+_KEPT = "out.vcf.gz.partial.d"
 _RECORDS, _PEOPLE, _TARGETS = 60, 6, 2
 
 
@@ -53,6 +58,39 @@ class Workbench:
         (self.good / "plink.map").write_text(map_text())
         torch.manual_seed(1)
         save_model(self.good / "model", Spin(SpinConfig(width=8, layers=1, context=8, heads=2)))
+        self._finish_some_work()
+
+    def _finish_some_work(self) -> None:
+        """Make a plan with its parts, and the windows that a run with --resume keeps."""
+        self.bad.mkdir(exist_ok=True)
+        self.expected = gzip.decompress(impute(self.job("whole")).output.read_bytes())
+        plan = make_plan(self.job("plan"), self.good / "job.plan", 2, 1)
+        for part in plan.parts():
+            run_part(plan, part.number, self.good / f"{part.number}{PART_SUFFIX}", nthreads=1)
+        # The output of a run that is to go on must have the name that it began with.
+        keep, KeptWork.remove = KeptWork.remove, lambda self: None  # type: ignore[method-assign]
+        try:
+            impute(self.job("out", resume=True))
+        finally:
+            KeptWork.remove = keep  # type: ignore[method-assign]
+        shutil.move(self.bad / _KEPT, self.good / _KEPT)
+
+    def job(self, name: str, resume: bool = False) -> ImputeConfig:
+        """The undamaged job, with an output of that name."""
+        return ImputeConfig(
+            ref=self.good / "panel.bcf", gt=self.good / "target.vcf", out=str(self.bad / name),
+            model=str(self.good / "model"), nthreads=1, device="cpu", window=0.1, overlap=0.05,
+            no_version=True, resume=resume,
+        )  # fmt: skip
+
+    def finish(self, work: Callable[[], ImputeSummary]) -> str:
+        """Let finished work be put together; return how that ended, or what is wrong with it."""
+        try:
+            done = work()
+        except SpinImputeError as error:
+            return REFUSED if "\n" not in str(error) and len(str(error)) < 2000 else f"message: {error}"
+        same = gzip.decompress(done.output.read_bytes()) == self.expected
+        return IMPUTED if same else "rows: not those of an undisturbed run"
 
     def run(self, seed: int) -> tuple[str, str]:
         """Run the case of a seed; return its kind and how it ended, or what went wrong."""
@@ -60,7 +98,7 @@ class Workbench:
         shutil.rmtree(self.bad, ignore_errors=True)
         self.bad.mkdir()
         outcome = _CASES[kind](self, Random(seed))
-        left = sorted(path.name for path in self.bad.iterdir() if path.name.startswith("out"))
+        left = sorted(each.name for each in self.bad.glob("out*") if each.name != _KEPT)
         if outcome == REFUSED and left:
             return kind, f"left: {left}"
         return kind, outcome
@@ -200,6 +238,27 @@ def _model_case(bench: Workbench, rng: Random) -> str:
     return bench.impute(bench.good / "panel.vcf", bench.good / "target.vcf", model=str(model))
 
 
+def _parts_case(bench: Workbench, rng: Random) -> str:
+    files = [bench.good / "job.plan", *sorted(bench.good.glob(f"*{PART_SUFFIX}"))]
+    chosen = rng.choice(files)
+    for file in files:
+        data = file.read_bytes()
+        (bench.bad / file.name).write_bytes(mutate_bytes(rng, data) if file == chosen else data)
+    out = str(bench.bad / "out")
+    return bench.finish(lambda: merge(Plan.load(bench.bad / "job.plan"), [bench.bad], out))
+
+
+def _resume_case(bench: Workbench, rng: Random) -> str:
+    kept = bench.bad / _KEPT
+    shutil.copytree(bench.good / _KEPT, kept)
+    path = rng.choice(sorted(kept.iterdir()))
+    if rng.random() < 0.2:
+        path.unlink()
+    else:
+        path.write_bytes(mutate_bytes(rng, path.read_bytes()))
+    return bench.finish(lambda: impute(bench.job("out", resume=True)))
+
+
 _CASES: dict[str, Callable[[Workbench, Random], str]] = {
     "panel text": _text_case("panel", "vcf"),
     "target text": _text_case("target", "vcf"),
@@ -214,6 +273,8 @@ _CASES: dict[str, Callable[[Workbench, Random], str]] = {
     "prepared panel": _prepared_case,
     "VCF Zarr": _zarr_case,
     "model": _model_case,
+    "plan and parts": _parts_case,
+    "kept windows": _resume_case,
 }
 KINDS = list(_CASES)
 
