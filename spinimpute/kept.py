@@ -14,7 +14,7 @@ from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.imputed import ImputedWindow
 from spinimpute.io.inputs import TargetChromosome
-from spinimpute.io.outputs import PARTIAL, OutputNames, atomic_output
+from spinimpute.io.outputs import PARTIAL, OutputNames, atomic_output, writing
 from spinimpute.io.parcels import ParcelFile, ParcelWriter
 from spinimpute.provenance import fingerprint
 from spinimpute.windows import Window
@@ -42,9 +42,9 @@ class KeptWork:
     def __init__(self, names: OutputNames, job: dict[str, str]) -> None:
         self.folder = names.vcf.with_name(names.vcf.name + PARTIAL + ".d")
         self._remedy = f"remove {self.folder} to begin anew"
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        # Nothing but half a job file: the run that began was cut off at once.
-        if all(path.name.startswith(_JOB + PARTIAL) for path in self.folder.iterdir()):
+        with writing(names.vcf):
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+        if not any(path.suffix != PARTIAL for path in self.folder.iterdir()):
             with atomic_output(self.folder / _JOB) as unfinished:
                 unfinished.write_text(json.dumps(job, indent=1) + "\n")
         self._check(job)

@@ -5,11 +5,11 @@ Doses are kept exactly, so AF and DR2 are those over all samples.
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from spinimpute.ahead import Ahead
@@ -21,53 +21,66 @@ from spinimpute.io.parcels import ParcelFile
 from spinimpute.io.writer import DosageWriter
 from spinimpute.part import LABEL, PartLabel, window_name
 from spinimpute.pipeline import ImputeSummary, Listener, Tally, provenance
-from spinimpute.plan import Plan
+from spinimpute.plan import Part, Plan
 
 PART_SUFFIX = ".spart"
 _SHOWN = 5  # part numbers in a message
 _REMEDY = "run that part again"
 
 
-def merge(plan: Plan, paths: Iterable[Path], out: str, listener: Listener | None = None) -> ImputeSummary:
+def merge(
+    plan: Plan, paths: Iterable[Path], out: str, chrom: str | None = None, listener: Listener | None = None
+) -> ImputeSummary:
     """Write the output of a plan's job from the files of its parts, given in any order, or from folders that
-    hold them; SpinImputeError if parts are missing or belong to another plan.
+    hold them; with chrom, that chromosome alone. SpinImputeError if parts are missing or belong to another
+    plan.
     """
     began = time.monotonic()
     config = replace(plan.config, out=out)
     names = OutputNames.from_out(config.out, config.out_format)
     check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
-    files = _find(plan, paths)
+    parts = [part for part in plan.parts() if chrom is None or part.stretch.chrom == chrom]
+    if not parts:
+        raise SpinImputeError("the chromosome must be one of the plan's", found=str(chrom))
+    files = _find(plan, parts, paths)
+    fates = _read_fates(plan.fate_table)
     tally = Tally(plan.target_records, len(plan.samples), listener)
     meta = [] if config.no_version else provenance(config, plan.model, plan.panel_digest)
     with (
         DosageWriter(names, plan.samples, plan.contigs, config.ap, config.gp, meta) as writer,
-        Ahead(_windows(plan, files)) as windows,
+        Ahead(_windows(parts, files)) as windows,
     ):
         for block in tally.blocks(windows):
             writer.write(block)
     with atomic_output(names.variants) as unfinished:
-        shutil.copyfile(plan.fate_table, unfinished)
+        unfinished.write_bytes(fates)
     tally.warn()
     return tally.summary(plan.panel_haplotypes, time.monotonic() - began, names.vcf, plan.fates)
 
 
-def _windows(plan: Plan, files: dict[int, Path]) -> Iterator[ImputedWindow]:
+def _read_fates(path: Path) -> bytes:
+    """The table of fates that was written with the plan."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        found = error.strerror or "" if isinstance(error, OSError) else "an impossible name"
+        raise SpinImputeError(
+            "a plan's fate table is needed", where=str(path), found=found, remedy="make the plan again"
+        ) from error
+
+
+def _windows(parts: Sequence[Part], files: dict[int, Path]) -> Iterator[ImputedWindow]:
     """Yield the windows of all samples in order."""
-    parts = plan.parts()
-    n_batches = len(plan.batches) - 1
-    for low in range(0, len(parts), n_batches):
+    for first, batches in groupby(parts, key=lambda part: part.stretch.first):
         with ExitStack() as stack:
-            together = [
-                stack.enter_context(ParcelFile(files[part.number], _REMEDY))
-                for part in parts[low : low + n_batches]
-            ]
-            stretch = parts[low].stretch
-            for number in range(stretch.first, stretch.first + len(stretch.places)):
+            lots = list(batches)
+            together = [stack.enter_context(ParcelFile(files[part.number], _REMEDY)) for part in lots]
+            for number in range(first, first + len(lots[0].stretch.places)):
                 name = window_name(number)
                 yield ImputedWindow.join([file.read(name, ImputedWindow) for file in together])
 
 
-def _find(plan: Plan, paths: Iterable[Path]) -> dict[int, Path]:
+def _find(plan: Plan, parts: Sequence[Part], paths: Iterable[Path]) -> dict[int, Path]:
     """The file of each part by its number."""
     found: dict[int, Path] = {}
     for path in paths:
@@ -77,7 +90,7 @@ def _find(plan: Plan, paths: Iterable[Path]) -> dict[int, Path]:
             if label.plan != plan.digest:
                 raise SpinImputeError("a part must belong to the plan", where=str(each), found="another plan")
             found[label.number] = each
-    missing = [part.number for part in plan.parts() if part.number not in found]
+    missing = [part.number for part in parts if part.number not in found]
     if missing:
         numbers = ", ".join(map(str, missing[:_SHOWN])) + (" ..." if len(missing) > _SHOWN else "")
         raise SpinImputeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,19 @@ def test_cores_cut_by_the_number_of_doses_are_the_same_in_parts(
     assert merged.read_bytes() == whole.output.read_bytes()
 
 
+def test_chromosomes_can_be_merged_one_by_one(config: ImputeConfig, tmp_path: Path) -> None:
+    whole = gzip.decompress(impute(config).output.read_bytes())
+    plan, merged = _divided(config, tmp_path / "parts", 2, 3)
+    bodies = []
+    for chrom in ("20", "21"):
+        text = gzip.decompress(merge(plan, [merged.parent], str(tmp_path / chrom), chrom).output.read_bytes())
+        bodies.append(text[text.index(b"\n", text.index(b"#CHROM")) + 1 :])
+    assert whole.endswith(b"\n" + b"".join(bodies))
+    assert all(body.startswith(chrom) for body, chrom in zip(bodies, (b"20\t", b"21\t"), strict=True))
+    with pytest.raises(SpinImputeError, match="one of the plan's"):
+        merge(plan, [merged.parent], str(tmp_path / "x"), "X")
+
+
 def test_a_prepared_panel_and_a_region(config: ImputeConfig, tmp_path: Path) -> None:
     panel = tmp_path / "panel.spanel"
     build_panel(config.ref, panel)
@@ -134,20 +148,8 @@ def test_the_commands(config: ImputeConfig, tmp_path: Path) -> None:
     made, moved = tmp_path / "made", tmp_path / "moved"
     made.mkdir()
     files = ["--ref", config.ref, "--gt", config.gt, "--model", config.model]
-    options = [
-        "--window",
-        "0.3",
-        "--overlap",
-        "0.4",
-        "--ap",
-        "--no-version",
-        "--fix",
-        "strand",
-        "--device",
-        "cpu",
-        "--part-windows",
-        "100",
-    ]
+    options = ["--window", 0.3, "--overlap", 0.4, "--ap", "--no-version", "--fix", "strand"]
+    options += ["--device", "cpu", "--part-windows", 100]
     shown = _invoke("plan", *files, *options, "--part-samples", 2, "--out", made / "plan.json")
     assert "5 in 3 batches" in shown
     made.rename(moved)

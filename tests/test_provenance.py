@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from spinimpute import __version__
-from spinimpute.provenance import command_line, header_lines, sha256
+from spinimpute.provenance import command_line, fingerprint, header_lines, sha256
 
 
 def test_sha256(tmp_path: Path) -> None:
@@ -37,3 +37,31 @@ def test_digest_of_a_folder_depends_on_names_and_contents(tmp_path: Path) -> Non
     first, same, renamed, changed = map(sha256, folders)
     assert first == same
     assert len({first, renamed, changed}) == 3
+
+
+def test_fingerprints_tell_files_apart(tmp_path: Path) -> None:
+    """By size, and by what is at the beginning, in the middle and at the end; names of files alone do not."""
+    size = 5 << 20
+    path = tmp_path / "file"
+    seen = set()
+    for at in (None, 0, size // 2, size - 1):
+        content = bytearray(size)
+        if at is not None:
+            content[at] = 1
+        path.write_bytes(content)
+        seen.add(fingerprint(path))
+    path.write_bytes(bytes(size + 1))
+    seen.add(fingerprint(path))
+    assert len(seen) == 5
+    path.write_bytes(b"")
+    assert fingerprint(path).startswith("0:")
+    assert fingerprint(path) == fingerprint(path.rename(tmp_path / "other"))
+
+
+def test_a_folder_s_fingerprint_is_that_of_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"1")
+    before = fingerprint(folder)
+    (folder / "a").rename(folder / "b")
+    assert fingerprint(folder) != before

@@ -158,6 +158,9 @@ PlanFile = Annotated[
 ]
 PartNumber = Annotated[int, _option("--part", text="Number of the part, from 1 on.", metavar="I", min=1)]
 PartOut = Annotated[Path, _option("--out", text="File of the part; its name should end in .spart.", **_FILE)]
+MergedChrom = Annotated[
+    str | None, _option("--chrom", text="Merge this chromosome of the plan alone.", metavar="CHROM")
+]
 PartFiles = Annotated[
     list[Path],
     typer.Argument(

@@ -94,6 +94,7 @@ def merge(
     plan: options.PlanFile,
     parts: options.PartFiles,
     out: options.Out,
+    chrom: options.MergedChrom = None,
     quiet: options.Quiet = False,
     json_progress: options.JsonProgress = False,
 ) -> None:
@@ -109,7 +110,7 @@ def merge(
     journal.add("started")
     planned = Plan.load(plan)
     with shown.meter() as meter, hearing(journal, meter):
-        summary = merge_parts(planned, parts, out, ImputeProgress(meter, journal))
+        summary = merge_parts(planned, parts, out, chrom, ImputeProgress(meter, journal))
         meter.finish(records=summary.records, output=str(summary.output))
     report_imputation(replace(planned.config, out=out), summary, journal, shown)
 
