@@ -113,7 +113,13 @@ PANEL_FAULTS = [
     ),
     panel_fault(
         "panel with a garbled position", lambda t: t.change(30, POS, "1e5"),
-        "panel {panel} line 35 20:1e5: a position must be a number; found '1e5'; mend the row",
+        "panel {panel} line 35 20:1e5: a position must be a number up to 2147483647; found '1e5'; mend the "
+        "row",
+    ),
+    panel_fault(
+        "panel with an impossible position", lambda t: t.change(30, POS, "4294967296"),
+        "panel {panel} line 35 20:4294967296: a position must be a number up to 2147483647; "
+        "found '4294967296'; mend the row",
     ),
     panel_fault(
         "panel with a sample named twice", lambda t: replace(t, samples=["p1", *t.samples[1:]]),
@@ -233,8 +239,8 @@ MAP_FAULTS = [
     map_fault("map that is empty", "", "map {map}: the file is empty; give a file with records"),
     map_fault(
         "map with infinite cM", "20 . 0 1\n20 . inf 70000000\n",
-        "map {map} line 2: a map needs finite cM and positions of 0 or more; found '20 . inf 70000000'; "
-        "remove the line",
+        "map {map} line 2: a map needs finite cM and positions from 0 to 2147483647; "
+        "found '20 . inf 70000000'; remove the line",
     ),
 ]  # fmt: skip
 

@@ -112,6 +112,8 @@ class BinarySource:
                 text, place = _text(shared, place)
                 texts.append(text)
             identifier, ref, *alts = texts
+            if position < -1:
+                raise ValueError("a negative position")
             site = Site(self._header.chroms[chrom], position + 1, identifier or ".", ref, tuple(alts))
         except (LookupError, ValueError, struct.error) as error:
             raise self._corrupt(batch) from error

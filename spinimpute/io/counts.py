@@ -28,10 +28,13 @@ _BCF_TEXT = 9  # bytes before a BCF header's text
 def indexed_records(path: Path, contigs: Sequence[str]) -> dict[str, int] | None:
     """Records by chromosome as the index counts them; None without an index that does.
 
-    contigs are the header's, in order; SpinImputeError if the index is malformed.
+    contigs are the header's, in order. Nor does a malformed index: what needs it will say so.
     """
     index = usable_index(path)
-    return (count_records(index, contigs) or None) if index else None
+    try:
+        return (count_records(index, contigs) or None) if index else None
+    except SpinImputeError:
+        return None
 
 
 def indexed_share(path: Path, contigs: Sequence[str], region: Region) -> float:

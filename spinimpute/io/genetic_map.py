@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.integrity import GZIP_MAGIC, check_input
+from spinimpute.io.records import MOST_POSITION
 from spinimpute.sites import resolve_contig
 
 DEFAULT_RATE = 1.0  # cM per Mb
@@ -153,9 +154,9 @@ def _parse(path: Path, where: str) -> Iterator[tuple[int, str, int, float]]:
                 found=repr(line.strip()[:60]),
                 remedy=f"layouts: {_LAYOUTS}",
             ) from error
-        if not (np.isfinite(point[3]) and point[2] >= 0):
+        if not (np.isfinite(point[3]) and 0 <= point[2] <= MOST_POSITION):
             raise SpinImputeError(
-                "a map needs finite cM and positions of 0 or more",
+                f"a map needs finite cM and positions from 0 to {MOST_POSITION}",
                 where=f"{where} line {number}",
                 found=repr(line.strip()[:60]),
                 remedy="remove the line",

@@ -14,6 +14,7 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.sites import Sites
 
 MISSING = -1
+MOST_POSITION = (1 << 31) - 1
 _BLOCK_RECORDS, _BLOCK_ALLELES = 1024, 1 << 23
 GENOTYPE_RULE = "every record needs genotypes"
 _SORT = "sort the file with bcftools sort"

@@ -14,10 +14,11 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_error
 from spinimpute.io.genotype_text import decode
 from spinimpute.io.inflate import Offset, inflate
-from spinimpute.io.records import GENOTYPE_RULE, Batch, Site, check_unique_names
+from spinimpute.io.records import GENOTYPE_RULE, MOST_POSITION, Batch, Site, check_unique_names
 
 _FIXED = 9  # columns before the first sample
 CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
+_POSITION = re.compile("[0-9]{1,10}")
 _LENGTH = re.compile(r"[<,]length=(\d+)")
 
 
@@ -116,10 +117,14 @@ class TextSource:
 
     def _site(self, start: int, end: int) -> Site:
         chrom, position, identifier, ref, alt = self._data[start:end].decode("utf-8", "replace").split("\t")
-        if not position.isdigit():
+        # Longer ones than BCF holds are no positions of a genome, and not all digits are ASCII's.
+        if not _POSITION.fullmatch(position) or int(position) > MOST_POSITION:
             where = self._place(start, chrom, position)
             raise SpinImputeError(
-                "a position must be a number", where=where, found=repr(position[:40]), remedy="mend the row"
+                f"a position must be a number up to {MOST_POSITION}",
+                where=where,
+                found=repr(position[:40]),
+                remedy="mend the row",
             )
         return Site(chrom, int(position), identifier, ref, () if alt == "." else tuple(alt.split(",")))
 

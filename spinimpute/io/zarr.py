@@ -6,6 +6,7 @@ REF alleles.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,8 @@ from spinimpute.io.region import Region
 from spinimpute.io.zarr_arrays import ZarrArrays
 from spinimpute.provenance import sha256
 from spinimpute.sites import resolve_contig
+
+logger = logging.getLogger(__name__)
 
 _FILL = -2  # stands where a genotype of lower ploidy has no allele
 
@@ -162,6 +165,12 @@ class _ZarrSource:
         end = min(self._end, (begin // step + 1) * step)
         sites = self._sites(begin, end)
         genotypes = self._diploid(sites, self._genotypes(begin, end))
+        if not genotypes.any() and len(sites) > 1:
+            last = f"{sites[0].chrom}:{sites[0].pos}-{sites[-1].pos}"
+            logger.warning(
+                "%s: all genotypes at %s are REF; a lost chunk of VCF Zarr reads like that",
+                self._arrays.where, last,
+            )  # fmt: skip
         piece = Batch(len(self._columns), 0)
         piece.sites = sites
         piece.alleles = genotypes.reshape(len(sites), -1).astype(np.int8, copy=False)

@@ -47,8 +47,7 @@ def test_no_count_without_a_sound_index(tmp_path: Path) -> None:
     path = write_vcf(tmp_path / "x.vcf.gz", records(7, 2))
     assert indexed_records(path, ["20", "21"]) is None
     path.with_name("x.vcf.gz.tbi").write_bytes(b"no index")
-    with pytest.raises(SpinImputeError, match="the index is malformed; index it again"):
-        indexed_records(path, ["20", "21"])
+    assert indexed_records(path, ["20", "21"]) is None
 
 
 @pytest.mark.parametrize("name", ["x.vcf", "x.vcf.gz", "x.bcf"])
