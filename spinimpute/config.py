@@ -15,6 +15,8 @@ DEFAULT_MODEL = "spin-small"
 # What --fix may mend.
 FIXES = {"swap": Fate.SWAPPED, "strand": Fate.STRAND_FLIPPED}
 
+MAF_EDGES = (0.0, 0.002, 0.005, 0.01, 0.05, 0.5)  # of the bins in which accuracy is given
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputConfig:

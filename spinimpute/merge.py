@@ -5,6 +5,7 @@ Doses are kept exactly, so AF and DR2 are those over all samples.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ from spinimpute.io.writer import DosageWriter
 from spinimpute.part import LABEL, PartLabel, window_name
 from spinimpute.pipeline import ImputeSummary, Listener, Tally, provenance
 from spinimpute.plan import Part, Plan
+
+logger = logging.getLogger(__name__)
 
 PART_SUFFIX = ".spart"
 _SHOWN = 5  # part numbers in a message
@@ -83,6 +86,7 @@ def _windows(parts: Sequence[Part], files: dict[int, Path]) -> Iterator[ImputedW
 def _find(plan: Plan, parts: Sequence[Part], paths: Iterable[Path]) -> dict[int, Path]:
     """The file of each part by its number."""
     found: dict[int, Path] = {}
+    devices: set[str] = set()
     for path in paths:
         for each in sorted(path.glob(f"*{PART_SUFFIX}")) if path.is_dir() else [path]:
             with ParcelFile(each, _REMEDY) as file:
@@ -90,10 +94,15 @@ def _find(plan: Plan, parts: Sequence[Part], paths: Iterable[Path]) -> dict[int,
             if label.plan != plan.digest:
                 raise SpinImputeError("a part must belong to the plan", where=str(each), found="another plan")
             found[label.number] = each
+            devices.add(label.device)
     missing = [part.number for part in parts if part.number not in found]
     if missing:
         numbers = ", ".join(map(str, missing[:_SHOWN])) + (" ..." if len(missing) > _SHOWN else "")
         raise SpinImputeError(
             "all parts are needed", found=f"{len(missing)} missing: {numbers}", remedy="run them first"
+        )
+    if len(devices) > 1:
+        logger.warning(
+            "parts ran on %s, whose doses may differ in the last digit", " and ".join(sorted(devices))
         )
     return found

@@ -29,10 +29,11 @@ from spinimpute.windows import Window, cut_windows
 
 @dataclass(frozen=True)
 class PartLabel:
-    """What a part's file says of itself."""
+    """What a part's file says of itself: the digest of its plan, its number, the kind of device it ran on."""
 
     plan: str
     number: int
+    device: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def run_part(
     engine = make_engine(config, model)
     records, done = 0, 0
     with atomic_output(out) as unfinished, ParcelWriter(unfinished) as parcels:
-        parcels.add(LABEL, PartLabel(plan.digest, number))
+        parcels.add(LABEL, PartLabel(plan.digest, number, engine.device.type))
         with Ahead(_windows(plan, part)) as windows, Ahead(map(engine.impute, windows)) as imputed:
             for offset, window in enumerate(imputed):
                 parcels.add(window_name(part.stretch.first + offset), window)

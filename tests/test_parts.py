@@ -18,9 +18,11 @@ from spinimpute import kept, windows
 from spinimpute.cli import app
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
+from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
+from spinimpute.io.parcels import ParcelFile, ParcelWriter
 from spinimpute.merge import PART_SUFFIX, merge
-from spinimpute.part import run_part
+from spinimpute.part import LABEL, PartLabel, run_part, window_name
 from spinimpute.pipeline import impute
 from spinimpute.plan import Plan, make_plan
 from spinimpute.prepare import build_panel
@@ -169,6 +171,24 @@ def _invoke(*words: object) -> str:
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_parts_of_different_devices_are_mentioned(
+    config: ImputeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan, merged = _divided(config, tmp_path / "parts", 100, 5)
+    assert "parts ran on" not in caplog.text
+    path = merged.parent / f"1{PART_SUFFIX}"
+    names = [window_name(number) for number in range(len(plan.stretches[0].places))]
+    with ParcelFile(path, "") as file:
+        label, found = file.read(LABEL, PartLabel), [file.read(name, ImputedWindow) for name in names]
+    with ParcelWriter(path) as parcels:
+        parcels.add(LABEL, replace(label, device="cuda"))
+        for name, window in zip(names, found, strict=True):
+            parcels.add(name, window)
+    before = merged.read_bytes()
+    assert merge(plan, [merged.parent], str(merged)).output.read_bytes() == before
+    assert "parts ran on cpu and cuda" in caplog.text
 
 
 def test_faults_of_parts_and_plans_are_named(config: ImputeConfig, tmp_path: Path) -> None:

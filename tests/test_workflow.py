@@ -47,8 +47,11 @@ def test_the_workflow_equals_the_single_machine_run(tmp_path: Path) -> None:
     _run(
         sys.executable, "-m", "snakemake", "--snakefile", ROOT / "workflow" / "Snakefile", "--cores", 2,
         "--directory", tmp_path, "--config", f"ref={panel}", f"gt={target}", f"map={plink}", f"out={out}",
+        f"truth={data / 'truth.vcf.gz'}",
         f"options={options}", "part_windows=2", "part_samples=3", "part_threads=1",
     )  # fmt: skip
     assert len(list(tmp_path.glob("out put.work/*.spart"))) >= 4
+    assert Path(f"{out}.report.html").exists()
+    assert Path(f"{out}.accuracy.html").exists()
     for suffix in ("vcf.gz", "vcf.gz.tbi", "variants.tsv.gz"):
         assert Path(f"{out}.{suffix}").read_bytes() == (tmp_path / f"whole.{suffix}").read_bytes()

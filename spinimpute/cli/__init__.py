@@ -121,6 +121,7 @@ def impute(
     seed: options.Seed = ImputeConfig.seed,
     no_version: options.NoVersion = False,
     impute: options.Impute = ImputeConfig.impute,
+    report: options.Report = False,
     resume: options.Resume = ImputeConfig.resume,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
@@ -142,7 +143,7 @@ def impute(
     if dry_run:
         run_dry(config, context.meta[NOTES])
     else:
-        run_impute(config, Shown(quiet, json_progress), context.meta[NOTES])
+        run_impute(config, Shown(quiet, json_progress), context.meta[NOTES], report)
 
 
 @app.command(cls=BeagleCommand)
@@ -194,6 +195,23 @@ def train(
         "layers": layers, "device": device, "nthreads": nthreads, "seed": seed,
     }  # fmt: skip
     run_train(train_config(config, given), quiet)
+
+
+@app.command()
+def evaluate(
+    truth: options.Truth,
+    imputed: options.Imputed,
+    out: options.EvaluateOut,
+    ref: options.FrequencyPanel = None,
+    typed: options.Typed = None,
+    bins: options.Bins = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare imputed genotypes with the truth: r2, concordance and calibration, as tables and a page."""
+    from spinimpute.cli.evaluate import run_evaluate
+    from spinimpute.evaluation.comparison import Files
+
+    run_evaluate(Files(truth, imputed, ref, typed), options.edges(bins), out, quiet)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spinimpute.config import FIXES, TrainConfig
+from spinimpute.config import FIXES, MAF_EDGES, TrainConfig
 
 
 def _option(*names: str, text: str, **more: Any) -> Any:
@@ -30,6 +30,19 @@ def fixes(text: str | None) -> tuple[str, ...]:
 
 def _checked_fix(text: str | None) -> str | None:
     fixes(text)
+    return text
+
+
+def edges(text: str | None) -> tuple[float, ...]:
+    """The numbers of --bins; typer.BadParameter if there is anything else."""
+    try:
+        return tuple(map(float, text.split(","))) if text is not None else MAF_EDGES
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} must be numbers, as in 0,0.01,0.05,0.5") from error
+
+
+def _checked_edges(text: str | None) -> str | None:
+    edges(text)
     return text
 
 
@@ -112,6 +125,10 @@ DryRun = Annotated[
     bool,
     _option("--dry-run", text="Show the plan and the time, memory and disk it needs; impute nothing."),
 ]
+Report = Annotated[
+    bool,
+    _option("--report", text="Write an HTML page on sites, DR2 and samples too, and JSON for MultiQC."),
+]
 Resume = Annotated[
     bool,
     _option("--resume", text="Keep finished windows in OUT.partial.d until the end, and go on from them."),
@@ -165,6 +182,27 @@ PartFiles = Annotated[
     list[Path],
     typer.Argument(
         help="Files of all parts, or folders that hold them as *.spart.", metavar="PARTS", show_default=False
+    ),
+]
+
+Truth = Annotated[Path, _option("--truth", text="True genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
+Imputed = Annotated[Path, _option("--imputed", text="Imputed genotypes, with DS if VCF or BCF.", **_FILE)]
+EvaluateOut = Annotated[str, _option("--out", text="Prefix of tables and page.", metavar="PREFIX")]
+FrequencyPanel = Annotated[
+    Path | None,
+    _option("--ref", text="Panel: gives allele frequencies, and what can be imputed.", **_FILE),
+]
+Typed = Annotated[
+    Path | None, _option("--typed", text="Typed genotypes (the --gt of impute), to leave out.", **_FILE)
+]
+Bins = Annotated[
+    str | None,
+    _option(
+        "--bins",
+        text="Edges of the MAF bins; a bin includes its upper edge.",
+        metavar="EDGES",
+        show_default=",".join(f"{edge:g}" for edge in MAF_EDGES),
+        callback=_checked_edges,
     ),
 ]
 

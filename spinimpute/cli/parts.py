@@ -95,6 +95,7 @@ def merge(
     parts: options.PartFiles,
     out: options.Out,
     chrom: options.MergedChrom = None,
+    report: options.Report = False,
     quiet: options.Quiet = False,
     json_progress: options.JsonProgress = False,
 ) -> None:
@@ -102,17 +103,18 @@ def merge(
     from dataclasses import replace
 
     from spinimpute.cli.report import Journal
-    from spinimpute.cli.runs import ImputeProgress, Shown, hearing, report_imputation
+    from spinimpute.cli.runs import ImputeProgress, Shown, close_imputation, hearing
     from spinimpute.merge import merge as merge_parts
     from spinimpute.plan import Plan
 
     shown, journal = Shown(quiet, json_progress), Journal()
     journal.add("started")
     planned = Plan.load(plan)
+    config = replace(planned.config, out=out, chrom=chrom or planned.config.chrom)
     with shown.meter() as meter, hearing(journal, meter):
         summary = merge_parts(planned, parts, out, chrom, ImputeProgress(meter, journal))
         meter.finish(records=summary.records, output=str(summary.output))
-    report_imputation(replace(planned.config, out=out), summary, journal, shown)
+    close_imputation(config, summary, journal, shown, report)
 
 
 def _rows(plan: Plan) -> dict[str, str]:

@@ -25,10 +25,13 @@ class Journal(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[str] = []
+        self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a log record."""
         self.add(f"{record.levelname.lower()}: {record.getMessage()}")
+        if record.levelno >= logging.WARNING:
+            self.warnings.append(record.getMessage())
 
     def add(self, message: str) -> None:
         """Keep a line."""

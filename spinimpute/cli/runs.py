@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from spinimpute.cli.meter import Meter, Silence, open_meter
 from spinimpute.cli.report import Journal, duration, megabytes, print_table, write_log
+from spinimpute.cli.run_report import check_inputs, write_report
 from spinimpute.config import ImputeConfig, InputConfig, TrainConfig
 from spinimpute.io.outputs import OutputNames
 from spinimpute.provenance import command_line
@@ -33,13 +34,15 @@ class Shown:
         return open_meter(self.quiet, self.as_json)
 
 
-def run_impute(config: ImputeConfig, shown: Shown, notes: Sequence[str] = ()) -> None:
+def run_impute(config: ImputeConfig, shown: Shown, notes: Sequence[str] = (), report: bool = False) -> None:
     """Impute, leave PREFIX.log and print the summary; SpinImputeError as `pipeline.impute`.
 
-    notes are lines for log and terminal.
+    notes are lines for log and terminal; report asks for the page too.
     """
     from spinimpute.pipeline import impute
 
+    if report:
+        check_inputs(config)
     journal = Journal()
     journal.add("started")
     with shown.meter() as meter, hearing(journal, meter):
@@ -47,18 +50,24 @@ def run_impute(config: ImputeConfig, shown: Shown, notes: Sequence[str] = ()) ->
             journal.add(note)
             meter.log(note)
         summary = impute(config, ImputeProgress(meter, journal))
+        if report:
+            meter.log("the report reads output, panel and target once more")
         meter.finish(records=summary.records, output=str(summary.output))
-    report_imputation(config, summary, journal, shown)
+    close_imputation(config, summary, journal, shown, report)
 
 
-def report_imputation(config: ImputeConfig, summary: ImputeSummary, journal: Journal, shown: Shown) -> None:
-    """Leave PREFIX.log and print the summary."""
+def close_imputation(
+    config: ImputeConfig, summary: ImputeSummary, journal: Journal, shown: Shown, report: bool = False
+) -> None:
+    """Leave PREFIX.log, and the page if asked for, and print the summary."""
     journal.add("finished")
     totals = _totals(summary)
     fates = {fate: f"{count:,}" for fate, count in summary.fates.items()}
     sections = {"target variants": fates, "summary": totals}
     log = OutputNames.from_out(config.out, config.out_format).log
     write_log(log, command_line(sys.argv), _parameters(config), journal, sections)
+    if report:
+        totals |= write_report(config, summary, journal.warnings, totals)
     if not shown.quiet:
         print_table(totals)
 
