@@ -36,6 +36,7 @@ def shared_chromosomes(
             "panel and target must share a chromosome",
             where=f"panel {panel_path}, target {target_path}",
             found=f"{_some(list(panel))} in the panel, {_some(list(target))} in the target",
+            remedy="give files of the same chromosomes",
         )
     return shared
 

@@ -123,8 +123,8 @@ class Alignment:
             if chrom not in shared:
                 logger.warning("chromosome %s is only in the target and is not imputed", chrom)
         tables = [matcher.finish() for matcher in self._matchers.values()]
-        check_shared_sites(tables, panel_path, target_path)
         check_alleles(tables, target_path)
+        check_shared_sites(tables, panel_path, target_path)
         return tables
 
     def _shared(

@@ -18,15 +18,34 @@ FIXES = {"swap": Fate.SWAPPED, "strand": Fate.STRAND_FLIPPED}
 MAF_EDGES = (0.0, 0.002, 0.005, 0.01, 0.05, 0.5)  # of the bins in which accuracy is given
 
 
-@dataclass(frozen=True)
-class ImputeConfig:
-    """One imputation; raises SpinImputeError for a value out of range."""
+@dataclass(frozen=True, kw_only=True)
+class InputConfig:
+    """Panel and target, and how they are matched; raises SpinImputeError for a value out of range."""
 
     ref: Path
     gt: Path
-    out: str
     map: Path | None = None
     chrom: str | None = None
+    exclude_samples: Path | None = None
+    exclude_markers: Path | None = None
+    allow_overlap: bool = False
+    fix: tuple[str, ...] = ()  # of FIXES
+
+    def __post_init__(self) -> None:
+        _require(set(self.fix) <= set(FIXES), "--fix must be swap, strand or both", ",".join(self.fix))
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that are read."""
+        given = (self.ref, self.gt, self.map, self.exclude_samples, self.exclude_markers)
+        return [path for path in given if path is not None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImputeConfig(InputConfig):
+    """One imputation; raises SpinImputeError for a value out of range."""
+
+    out: str
     model: str = "auto"
     device: str = "auto"
     ap: bool = False
@@ -37,18 +56,15 @@ class ImputeConfig:
     seed: int = 1
     out_format: str | None = None
     no_version: bool = False
-    exclude_samples: Path | None = None
-    exclude_markers: Path | None = None
-    allow_overlap: bool = False
     keep_target_only: bool = False
-    fix: tuple[str, ...] = ()  # of FIXES
     impute: bool = True  # no: phase the typed records and fill their gaps, nothing else
+    memory: float | None = None  # MB to keep to
     resume: bool = False  # keep finished windows beside the output, and go on from them
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require(self.window > 0, "--window must be above 0 cM", self.window)
         _require(self.overlap >= 0, "--overlap must be 0 cM or more", self.overlap)
-        _require(set(self.fix) <= set(FIXES), "--fix must be swap, strand or both", ",".join(self.fix))
         _require(self.impute or not self.resume, "--resume goes on with imputation", "--no-impute")
         _require(str(self.gt) != "-" or not self.resume, "--resume reads --gt again, so give a file", "-")
         _check_run(self.nthreads, self.seed)

@@ -65,6 +65,18 @@ AP_SIZE, GP_SIZE = 0.45, 0.6
 
 
 @dataclass(frozen=True)
+class MemoryParts:
+    """Memory in MB: fixed, per variant of a core, per batch under way; core is how many variants the largest
+    core has unless it is cut shorter.
+    """
+
+    fixed: float
+    variant: float
+    core: float
+    batch: float
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What an imputation is expected to take, and the counts that this follows from."""
 
@@ -95,16 +107,26 @@ def _seconds(work: Workload, cost: Coefficients) -> float:
     return cost.start + max(overlapped, (read + impute + write) / work.threads)
 
 
-def _megabytes(work: Workload, cost: Coefficients) -> float:
+def memory_parts(work: Workload, cost: Coefficients) -> MemoryParts:
+    """What the memory of a job consists of."""
     windows, targets = work.windows, 2 * work.samples
-    packed = work.records * windows.flanked_share * work.panel_haplotypes
-    doses = work.records * windows.share * targets
+    flanks = work.records * (windows.flanked_share - windows.share) * work.panel_haplotypes
     block = min(BLOCK_RECORDS, work.records) * work.panel_haplotypes
     one_target = windows.most_anchors * work.context
     batch = min(max(work.batch_tokens, one_target), one_target * targets)
-    content = cost.packed_bit * packed + cost.dose * doses + cost.block_allele * block
-    content += cost.target_allele * windows.typed * targets + cost.batch_token * batch * work.threads
-    return cost.base + content / 1e6
+    fixed = cost.packed_bit * flanks + cost.block_allele * block
+    fixed += cost.target_allele * windows.typed * targets
+    return MemoryParts(
+        fixed=cost.base + fixed / 1e6,
+        variant=(cost.dose * targets + cost.packed_bit * work.panel_haplotypes) / 1e6,
+        core=work.records * windows.share,
+        batch=cost.batch_token * batch / 1e6,
+    )
+
+
+def _megabytes(work: Workload, cost: Coefficients) -> float:
+    parts = memory_parts(work, cost)
+    return parts.fixed + parts.core * parts.variant + parts.batch * work.threads
 
 
 def _output(work: Workload, config: ImputeConfig, cost: Coefficients) -> float:

@@ -6,7 +6,6 @@ Doses are kept exactly, so AF and DR2 are those over all samples.
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from spinimpute.ahead import Ahead
 from spinimpute.errors import SpinImputeError
 from spinimpute.imputed import ImputedWindow
 from spinimpute.io.formats import open_writer
@@ -22,7 +22,7 @@ from spinimpute.io.outputs import OutputNames, atomic_output
 from spinimpute.io.parcels import ParcelFile
 from spinimpute.io.rows import RowFormat
 from spinimpute.part import LABEL, PartLabel, window_name
-from spinimpute.pipeline import ImputeSummary, Listener, Tally, ahead, provenance
+from spinimpute.pipeline import ImputeSummary, Listener, Tally, provenance
 from spinimpute.plan import Part, Plan
 
 logger = logging.getLogger(__name__)
@@ -47,15 +47,31 @@ def merge(
     if not parts:
         raise SpinImputeError("the chromosome must be one of the plan's", found=str(chrom))
     files = _find(plan, parts, paths)
+    fates = _read_fates(plan.fate_table)
     tally = Tally(plan.target_records, len(plan.samples), listener)
     meta = [] if config.no_version else provenance(config, plan.model, plan.panel_digest)
-    with open_writer(names, plan.samples, plan.contigs, RowFormat(config.ap, config.gp), meta) as writer:
-        for block in tally.blocks(ahead(_windows(parts, files))):
+    fields = RowFormat(config.ap, config.gp)
+    with (
+        open_writer(names, plan.samples, plan.contigs, fields, meta) as writer,
+        Ahead(_windows(parts, files)) as windows,
+    ):
+        for block in tally.blocks(windows):
             writer.write(block)
     with atomic_output(names.variants) as unfinished:
-        shutil.copyfile(plan.fate_table, unfinished)
+        unfinished.write_bytes(fates)
     tally.warn()
     return tally.summary(plan.panel_haplotypes, time.monotonic() - began, names.vcf, plan.fates)
+
+
+def _read_fates(path: Path) -> bytes:
+    """The table of fates that was written with the plan."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        found = error.strerror or "" if isinstance(error, OSError) else "an impossible name"
+        raise SpinImputeError(
+            "a plan's fate table is needed", where=str(path), found=found, remedy="make the plan again"
+        ) from error
 
 
 def _windows(parts: Sequence[Part], files: dict[int, Path]) -> Iterator[ImputedWindow]:

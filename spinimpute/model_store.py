@@ -49,7 +49,9 @@ def find_model(name: str) -> StoredModel:
     folder = Path(name)
     absent = [file for file in (CONFIG, WEIGHTS) if not (folder / file).is_file()]
     if folder.is_dir() and absent:
-        raise SpinImputeError("not a model folder", where=name, found=f"no {' and no '.join(absent)}")
+        found = f"no {' and no '.join(absent)}"
+        remedy = "give a folder made by spinimpute train"
+        raise SpinImputeError("not a model folder", where=name, found=found, remedy=remedy)
     if absent:
         known = ", ".join(shipped) or "none"
         raise SpinImputeError(

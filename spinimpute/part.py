@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from spinimpute.ahead import Ahead
 from spinimpute.alignment import Alignment
 from spinimpute.errors import SpinImputeError
 from spinimpute.imputed import ImputedWindow
@@ -16,9 +17,10 @@ from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import atomic_output
 from spinimpute.io.parcels import ParcelWriter
 from spinimpute.io.region import Region
+from spinimpute.job import open_panel
 from spinimpute.orientation import Verdicts
 from spinimpute.phasing import Phaser, phased_target
-from spinimpute.pipeline import Listener, WindowDone, ahead, count_threads, make_engine, open_panel
+from spinimpute.pipeline import Listener, WindowDone, count_threads, make_engine
 from spinimpute.plan import Part, Plan
 from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import load_model
@@ -68,17 +70,16 @@ def run_part(
     records, done = 0, 0
     with atomic_output(out) as unfinished, ParcelWriter(unfinished) as parcels:
         parcels.add(LABEL, PartLabel(plan.digest, number, engine.device.type))
-        imputed = (engine.impute(window) for window in ahead(_windows(plan, part)))
-        for offset, window in enumerate(ahead(imputed)):
-            parcels.add(window_name(part.stretch.first + offset), window)
-            records, done = records + len(window.sites), done + 1
-            if listener:
-                listener.window(done / len(part.stretch.places), _done(window))
-    if done != len(part.stretch.places):
-        out.unlink()
-        raise SpinImputeError(
-            "a part must have the plan's windows", found=f"{done} of {len(part.stretch.places)}"
-        )
+        with Ahead(_windows(plan, part)) as windows, Ahead(map(engine.impute, windows)) as imputed:
+            for offset, window in enumerate(imputed):
+                parcels.add(window_name(part.stretch.first + offset), window)
+                records, done = records + len(window.sites), done + 1
+                if listener:
+                    listener.window(done / len(part.stretch.places), _done(window))
+        if done != len(part.stretch.places):
+            raise SpinImputeError(
+                "a part must have the plan's windows", found=f"{done} of {len(part.stretch.places)}"
+            )
     return PartSummary(done, records, part.end - part.begin, time.monotonic() - began, out)
 
 

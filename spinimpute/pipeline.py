@@ -12,35 +12,33 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 
-from spinimpute.agreement import check_samples
-from spinimpute.alignment import Alignment
+from spinimpute.ahead import Ahead
 from spinimpute.config import ImputeConfig
 from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
 from spinimpute.io.fates import write_fates
 from spinimpute.io.formats import open_writer
-from spinimpute.io.inputs import VariantReader, open_variants, read_target, sparse_blocks
-from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.rows import ImputedBlock, RowFormat
+from spinimpute.job import open_job
 from spinimpute.kept import KeptWork
+from spinimpute.limits import hard_limit
+from spinimpute.memory import fit_memory
 from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
-from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.windows import Window, cut_windows, most_variants
+from spinimpute.workload import measure
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Listener(Protocol):
@@ -80,42 +78,37 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     """Impute config.gt from config.ref into config.out; SpinImputeError for input that cannot be used."""
     began = time.monotonic()
     names = OutputNames.from_out(config.out, config.out_format)
-    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
-    side = SideInputs.read(config)
     model = load_model(config.model_name) if config.impute else None
-    target = read_target(config.gt, side.region, side.excluded)
-    samples = next(iter(target.values())).samples
-    tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
-    with open_panel(config, samples, side.excluded) as panel:
-        read = partial(sparse_blocks, panel, side.region)
-        align = partial(
-            Alignment,
-            genetic_map=side.genetic_map,
-            excluded=side.markers,
-            fix=side.fixes,
-            contigs=panel.contigs,
-        )
+    engine = make_engine(config, model) if model else None
+    with open_job(config, names) as job:
+        target, samples, panel = job.target, job.samples, job.panel
+        tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
         phaser = Phaser(samples, config.seed, count_threads(config), fill=model is None)
-        engine = make_engine(config, model) if model else None
         network = f"{model} on {engine.device}" if engine else ""
         kept = KeptWork.of(config, names, network) if config.resume else None
+        most = most_variants(2 * len(samples))
+        limit = hard_limit()
+        if model and engine and (config.memory or limit):
+            fit = fit_memory(measure(job, config, model, engine.device), config.memory, limit)
+            most, engine = fit.variants, replace(engine, threads=fit.threads)
         if count_unphased(target) and model:
-            sections = phaser.sections(align(target).typed_blocks(read()), target)
+            sections = phaser.sections(job.align(target).typed_blocks(job.blocks()), target)
             phase = partial(phased_target, target, sections)
             target = kept.phased(phase) if kept else phase()
-        alignment = align(target)
+        alignment = job.align(target)
         meta = [] if config.no_version else provenance(config, str(model) if model else None, panel.digest())
         keep = config.keep_target_only
-        fields = RowFormat(config.ap, config.gp)
-        with open_writer(names, samples, panel.contigs, fields, meta, keep) as writer:
+        with (
+            open_writer(names, samples, panel.contigs, RowFormat(config.ap, config.gp), meta, keep) as writer,
+            ExitStack() as background,
+        ):
             if engine:
-                most = most_variants(2 * len(samples))
-                cut = ahead(cut_windows(alignment.blocks(read()), config.window, config.overlap, most))
-                windows = tally.windows(cut)
+                cut = cut_windows(alignment.blocks(job.blocks()), config.window, config.overlap, most)
+                windows = tally.windows(background.enter_context(Ahead(cut)))
                 imputed = kept.windows(engine.impute, windows) if kept else map(engine.impute, windows)
-                blocks = tally.blocks(ahead(imputed))
+                blocks = tally.blocks(background.enter_context(Ahead(imputed)))
             else:
-                blocks = tally.blocks(phaser.sections(alignment.typed_blocks(read()), target))
+                blocks = tally.blocks(phaser.sections(alignment.typed_blocks(job.blocks()), target))
             for block in alignment.with_target_only(blocks) if keep else blocks:
                 writer.write(block)
             tables = alignment.finish(config.ref, config.gt)
@@ -140,30 +133,11 @@ def count_threads(config: ImputeConfig) -> int:
     return config.nthreads or len(os.sched_getaffinity(0))
 
 
-def open_panel(config: ImputeConfig, samples: list[str], excluded: frozenset[str]) -> VariantReader:
-    """Open the panel without some samples; SpinImputeError if it shares others with the target."""
-    if config.allow_overlap:
-        excluded |= frozenset(samples)
-    panel = open_variants(config.ref, "panel", excluded)
-    check_samples(panel.samples, samples, config.ref, config.gt)
-    return panel
-
-
 def provenance(config: ImputeConfig, model: str | None, panel: str) -> list[str]:
     """Header lines of the output, with the model's name and digest and the panel's digest."""
     details = {"model": model} if model else {}
     details["panel"] = f"sha256:{panel}"
     return header_lines(command_line(sys.argv), {**details, "seed": config.seed})
-
-
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield items while a thread prepares the next one."""
-    source = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        pending = pool.submit(next, source, None)
-        while (item := pending.result()) is not None:
-            pending = pool.submit(next, source, None)
-            yield item
 
 
 class Tally:

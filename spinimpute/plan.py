@@ -25,10 +25,11 @@ from spinimpute.io.inputs import read_target, sparse_blocks
 from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import atomic_output
 from spinimpute.io.structures import from_plain, to_plain
+from spinimpute.job import open_panel
 from spinimpute.orientation import Verdicts
 from spinimpute.panel import PanelBlock
 from spinimpute.phasing import count_unphased
-from spinimpute.pipeline import Tally, open_panel
+from spinimpute.pipeline import Tally
 from spinimpute.provenance import fingerprint
 from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import load_model

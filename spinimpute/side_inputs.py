@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spinimpute.alleles import Fate
-from spinimpute.config import FIXES, ImputeConfig
+from spinimpute.config import FIXES, InputConfig
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.names import read_names
 from spinimpute.io.region import Region
@@ -22,7 +22,7 @@ class SideInputs:
     fixes: list[Fate]
 
     @staticmethod
-    def read(config: ImputeConfig) -> SideInputs:
+    def read(config: InputConfig) -> SideInputs:
         """Read those that config names; SpinImputeError if one is malformed."""
         return SideInputs(
             region=Region.parse(config.chrom) if config.chrom else None,

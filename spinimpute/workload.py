@@ -7,20 +7,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from spinimpute.agreement import check_samples, shared_chromosomes
+from spinimpute.agreement import shared_chromosomes
 from spinimpute.config import ImputeConfig
 from spinimpute.inference import BATCH_TOKENS, CHAIN_ANCHORS, STRIDE
 from spinimpute.io.contents import Count, FileCount, Kind
-from spinimpute.io.genetic_map import GeneticMap
-from spinimpute.io.inputs import TargetChromosome, VariantReader, open_variants, panel_blocks, read_target
-from spinimpute.io.integrity import check_output
+from spinimpute.io.inputs import TargetChromosome, VariantReader, panel_blocks, read_target
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
-from spinimpute.side_inputs import SideInputs
+from spinimpute.job import Job, open_job
 from spinimpute.sites import resolve_contig
-from spinimpute.spin.checkpoint import choose_device, load_model
+from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
 from spinimpute.spin.model import Spin
 
 SAMPLED_RECORDS = 512  # of the panel, for how rare its alleles are
@@ -73,34 +72,33 @@ class Workload:
 def survey(config: ImputeConfig) -> Workload:
     """Count what config asks for; SpinImputeError for input that is seen to be unusable. Writes nothing."""
     names = OutputNames.from_out(config.out, config.out_format)
-    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
-    side = SideInputs.read(config)
-    region, excluded = side.region, side.excluded
     model = load_model(config.model_name)
     device = choose_device(config.device)
-    target = read_target(config.gt, region, excluded)
-    samples = next(iter(target.values())).samples
-    hidden = excluded | frozenset(samples) if config.allow_overlap else excluded
-    with open_variants(config.ref, "panel", hidden) as panel:
-        check_samples(panel.samples, samples, config.ref, config.gt)
-        whole = panel.count()
-        shared = _shared(config, whole.by_chrom, panel.contigs, target)
-        wanted = _wanted(config, region, target, panel, whole, shared)
-        return Workload(
-            samples=len(samples),
-            panel_haplotypes=2 * len(panel.samples),
-            records=wanted.records,
-            counted=wanted.exact,
-            read_records=wanted.records if region and panel.indexed else whole.total,
-            minor_share=_minor_share(panel, shared, target),
-            panel=panel.kind,
-            windows=_count_windows(config, side.genetic_map, side.markers, shared, target, model.network),
-            context=min(model.network.config.context, 2 * len(panel.samples)),
-            batch_tokens=BATCH_TOKENS[device.type],
-            threads=config.nthreads or len(os.sched_getaffinity(0)),
-            device=str(device),
-            model=model.name,
-        )
+    with open_job(config, names) as job:
+        return measure(job, config, model, device)
+
+
+def measure(job: Job, config: ImputeConfig, model: LoadedModel, device: torch.device) -> Workload:
+    """Count what an open job asks for; SpinImputeError for input that is seen to be unusable."""
+    region, target, panel = job.side.region, job.target, job.panel
+    whole = panel.count()
+    shared = _shared(config, whole.by_chrom, panel.contigs, target)
+    wanted = _wanted(config, region, target, panel, whole, shared)
+    return Workload(
+        samples=len(job.samples),
+        panel_haplotypes=2 * len(panel.samples),
+        records=wanted.records,
+        counted=wanted.exact,
+        read_records=wanted.records if region and panel.indexed else whole.total,
+        minor_share=_minor_share(panel, shared, target),
+        panel=panel.kind,
+        windows=_count_windows(job, config, shared, model.network),
+        context=min(model.network.config.context, 2 * len(panel.samples)),
+        batch_tokens=BATCH_TOKENS[device.type],
+        threads=config.nthreads or len(os.sched_getaffinity(0)),
+        device=str(device),
+        model=model.name,
+    )
 
 
 def _shared(
@@ -156,23 +154,18 @@ def _minor_share(
     return float(np.minimum(alternate, 1 - alternate).mean())
 
 
-def _count_windows(
-    config: ImputeConfig,
-    genetic_map: GeneticMap,
-    markers: Collection[str],
-    shared: Mapping[str, str],
-    target: Mapping[str, TargetChromosome],
-    network: Spin,
-) -> Windows:
+def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], network: Spin) -> Windows:
     """Lay windows over the typed records, each of which stands for as many records of the panel."""
     halo = len(network.layers) + CHAIN_ANCHORS
     core, flanked, anchors = [], [], []
-    for chrom, name in shared.items():
-        sites = target[chrom].sites
-        pos = sites.pos[~sites.named(markers)] if markers else sites.pos
+    mapped = {chrom: name for chrom, name in shared.items() if job.side.genetic_map.has(name)}
+    # Without an index, chromosomes that the panel lacks may be among them, and no map need have those.
+    for chrom, name in (mapped or shared).items():
+        sites = job.target[chrom].sites
+        pos = sites.pos[~sites.named(job.side.markers)] if job.side.markers else sites.pos
         if not len(pos):
             continue
-        cm = genetic_map.cm(name, pos)
+        cm = job.side.genetic_map.cm(name, pos)
         starts = np.arange(cm[0], cm[-1] + 1e-9, config.window)
         inside = _typed_between(cm, starts, starts + config.window)
         before = _typed_between(cm, starts - config.overlap, starts)

@@ -187,7 +187,7 @@ def test_quiet_shows_warnings_only(tmp_path: Path) -> None:
          "error: p.vcf 1:5: must be sorted; found 1:4; sort it\n"),
         (OSError(errno.ENOSPC, "No space left on device", "o.vcf.gz"), 1,
          "error: o.vcf.gz: No space left on device\n"),
-        (MemoryError(), 1, "error: not enough memory; use a smaller --window or fewer target samples\n"),
+        (MemoryError(), 1, "error: not enough memory; --memory SIZE makes it do less at a time\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )  # fmt: skip

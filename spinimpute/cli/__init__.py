@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -13,8 +17,9 @@ from spinimpute.cli.beagle import NOTES, BeagleCommand
 from spinimpute.cli.examples import add_examples
 from spinimpute.cli.once import OnceCommand
 from spinimpute.cli.signals import Terminated, raise_on_sigterm
-from spinimpute.config import ImputeConfig, train_config
+from spinimpute.config import ImputeConfig, InputConfig, train_config
 from spinimpute.errors import SpinImputeError
+from spinimpute.limits import check_address_space, parse_size
 
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 
@@ -22,21 +27,35 @@ FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 class _ErrorBoundary(TyperGroup):
     """Expected errors become one line and exit status 1; anything else is a bug and shows its traceback."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _reported():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _reported():
             return super().invoke(ctx)
-        except SpinImputeError as error:
-            _stop(f"error: {error}", FAILED, error)
-        except OSError as error:
-            if error.errno is None:
-                raise
-            _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
-        except MemoryError as error:
-            _stop("error: not enough memory; use a smaller --window or fewer target samples", FAILED, error)
-        except Terminated as error:
-            _stop("terminated", TERMINATED, error)
-        except KeyboardInterrupt as error:
-            _stop("interrupted", INTERRUPTED, error)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except SpinImputeError as error:
+        _stop(f"error: {error}", FAILED, error)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nor can the interpreter flush what is left of it.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the process ends
+        raise typer.Exit(FAILED) from None
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
+    except MemoryError as error:
+        _stop("error: not enough memory; --memory SIZE makes it do less at a time", FAILED, error)
+    except Terminated as error:
+        _stop("terminated", TERMINATED, error)
+    except KeyboardInterrupt as error:
+        _stop("interrupted", INTERRUPTED, error)
 
 
 def _stop(message: str, status: int, cause: BaseException) -> NoReturn:
@@ -77,6 +96,7 @@ def _common(
     ] = False,
 ) -> None:
     """Impute genotypes with semi-parametric inducing point networks; a new panel needs no training."""
+    check_address_space()
 
 
 @app.command(cls=BeagleCommand)
@@ -100,6 +120,7 @@ def impute(
     model: options.Model = ImputeConfig.model,
     device: options.Device = ImputeConfig.device,
     nthreads: options.Threads = None,
+    memory: options.Memory = None,
     seed: options.Seed = ImputeConfig.seed,
     no_version: options.NoVersion = False,
     impute: options.Impute = ImputeConfig.impute,
@@ -121,12 +142,34 @@ def impute(
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
         keep_target_only=keep_target_only, fix=options.fixes(fix), impute=impute, model=model,
         device=device, nthreads=nthreads, seed=seed, no_version=no_version,
-        resume=resume,
+        resume=resume, memory=parse_size(memory) if memory is not None else None,
     )  # fmt: skip
     if dry_run:
         run_dry(config, context.meta[NOTES])
     else:
         run_impute(config, Shown(quiet, json_progress), context.meta[NOTES], report)
+
+
+@app.command(cls=BeagleCommand)
+def check(
+    ref: options.Ref,
+    gt: options.Gt,
+    out: options.CheckOut = None,
+    map: options.Map = None,
+    chrom: options.Chrom = None,
+    excludesamples: options.ExcludeSamples = None,
+    excludemarkers: options.ExcludeMarkers = None,
+    allow_overlap: options.AllowOverlap = False,
+    fix: options.Fix = None,
+) -> None:
+    """Check all that `impute` would check, and count what becomes of every target record; impute nothing."""
+    from spinimpute.cli.runs import run_check
+
+    config = InputConfig(
+        ref=ref, gt=gt, map=map, chrom=chrom, exclude_samples=excludesamples, exclude_markers=excludemarkers,
+        allow_overlap=allow_overlap, fix=options.fixes(fix),
+    )  # fmt: skip
+    run_check(config, out)
 
 
 @app.command(cls=OnceCommand)

@@ -73,6 +73,10 @@ OutFormat = Annotated[
         show_default="vcf.gz",
     ),
 ]
+CheckOut = Annotated[
+    str | None,
+    _option("--out", text="Write the fate table, OUT.variants.tsv.gz.", metavar="OUT", show_default=False),
+]
 Map = Annotated[
     Path | None,
     _option(
@@ -125,6 +129,15 @@ Device = Annotated[str, _option("--device", text="auto, cpu, cuda or cuda:i.", m
 Threads = Annotated[
     int | None,
     _option("--nthreads", text="Threads.", metavar="N", min=1, show_default="all cores"),
+]
+Memory = Annotated[
+    str | None,
+    _option(
+        "--memory",
+        text="Memory to keep to, by doing less at a time; doses may differ in the last digits.",
+        metavar="SIZE",
+        show_default="as needed",
+    ),
 ]
 Seed = Annotated[int, _option("--seed", text="Seed of all random choices.", metavar="N", min=0)]
 NoVersion = Annotated[

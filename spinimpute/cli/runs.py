@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from spinimpute.cli.meter import Meter, open_meter
+from spinimpute.cli.meter import Meter, Silence, open_meter
 from spinimpute.cli.report import Journal, duration, megabytes, print_table, write_log
 from spinimpute.cli.run_report import check_inputs, write_report
-from spinimpute.config import ImputeConfig, TrainConfig
+from spinimpute.config import ImputeConfig, InputConfig, TrainConfig
 from spinimpute.io.outputs import OutputNames
 from spinimpute.provenance import command_line
 
@@ -79,6 +79,29 @@ def run_dry(config: ImputeConfig, notes: Sequence[str] = ()) -> None:
     for note in notes:
         print(note, file=sys.stderr)
     print_table(_plan(estimate(config)))
+
+
+def run_check(config: InputConfig, out: str | None) -> None:
+    """Check the input of an imputation and print what was found; SpinImputeError as `checking.check`.
+
+    With out, a prefix or name as of an imputation's output, the fate table is written beside it.
+    """
+    from spinimpute.checking import check
+
+    names = OutputNames.from_out(out) if out is not None else None
+    with hearing(Journal(), Silence()):
+        found = check(config, names)
+    rows = {
+        "samples": f"{found.samples:,}",
+        "panel haplotypes": f"{found.panel_haplotypes:,}",
+        "chromosomes": ", ".join(found.chromosomes),
+        "panel records": f"{found.records:,}",
+        "target records": f"{sum(found.fates.values()):,}",
+        **{f"  {fate}": f"{count:,}" for fate, count in found.fates.items()},
+        "unphased genotypes": f"{found.unphased:,}",
+        "time": duration(found.seconds),
+    }
+    print_table(rows | ({"fate table": str(names.variants)} if names else {}))
 
 
 def run_train(config: TrainConfig, quiet: bool) -> None:

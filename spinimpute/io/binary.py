@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_found, genotype_rule
+from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_error
 from spinimpute.io.genotype_binary import decode_binary
 from spinimpute.io.inflate import Offset, inflate
 from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
 from spinimpute.io.text import CONTIG, Header, sample_columns
 
 _MAGIC = 5  # bytes: BCF and the version
+_LENGTHS = 8  # bytes of the two lengths that begin a record
 _ALLELES, _ID = 18, 24  # where a record counts its alleles and where its identifier begins
 _LONG = 15  # a length in a descriptor that says that the length follows
 _WIDTHS = {1: "<b", 2: "<h", 3: "<i"}
@@ -77,7 +78,8 @@ class BinarySource:
             row = len(batch.sites)
             place = self._position, row, self._header.gt, self._column
             done = Decoded(*decode_binary(data, *place, batch.alleles, batch.phased, starts))
-            batch.sites.extend(self._site(start) for start in starts[row : done.rows].tolist())
+            for start in starts[row : done.rows].tolist():
+                batch.sites.append(self._site(start, batch))
             self._position = done.position
             if done.fault:
                 raise self._refusal(done, batch)
@@ -98,38 +100,54 @@ class BinarySource:
         self._data, self._position = rest + piece, 0
         return bool(piece)
 
-    def _site(self, start: int) -> Site:
-        chrom, position = struct.unpack_from("<2i", self._data, start)
-        (n_alleles,) = struct.unpack_from("<H", self._data, start + _ALLELES)
-        texts, place = [], start + _ID
-        for _ in range(1 + n_alleles):
-            text, place = self._text(place)
-            texts.append(text)
-        identifier, ref, *alts = texts
-        return Site(self._header.chroms[chrom], position + 1, identifier or ".", ref, tuple(alts))
+    def _site(self, start: int, batch: Batch) -> Site:
+        """The site whose shared part begins at start; SpinImputeError if that is no such part."""
+        (length,) = struct.unpack_from("<I", self._data, start - _LENGTHS)
+        shared = self._data[start : start + length]
+        try:
+            chrom, position = struct.unpack_from("<2i", shared)
+            (n_alleles,) = struct.unpack_from("<H", shared, _ALLELES)
+            texts, place = [], _ID
+            for _ in range(1 + n_alleles):
+                text, place = _text(shared, place)
+                texts.append(text)
+            identifier, ref, *alts = texts
+            if position < -1:
+                raise ValueError("a negative position")
+            site = Site(self._header.chroms[chrom], position + 1, identifier or ".", ref, tuple(alts))
+        except (LookupError, ValueError, struct.error) as error:
+            raise self._corrupt(batch) from error
+        return site
 
-    def _text(self, place: int) -> tuple[str, int]:
-        """A string and the place after it."""
-        length = self._data[place] >> 4
-        place += 1
-        if length == _LONG:
-            form = _WIDTHS[self._data[place] & 15]
-            length = int(struct.unpack_from(form, self._data, place + 1)[0])
-            place += 1 + struct.calcsize(form)
-        return self._data[place : place + length].decode("utf-8", "replace"), place + length
+    def _corrupt(self, batch: Batch) -> SpinImputeError:
+        last = f", record after {batch.sites[-1].chrom}:{batch.sites[-1].pos}" if batch.sites else ""
+        return SpinImputeError(
+            "the file is corrupt", where=f"{self._where}{last}", remedy="check it with bcftools view"
+        )
 
     def _refusal(self, done: Decoded, batch: Batch) -> SpinImputeError:
         if done.fault == MALFORMED:
-            last = f", record after {batch.sites[-1].chrom}:{batch.sites[-1].pos}" if batch.sites else ""
-            return SpinImputeError(
-                "the file is corrupt", where=f"{self._where}{last}", remedy="check it with bcftools view"
-            )
-        site = self._site(done.position + 8)
+            return self._corrupt(batch)
+        site = self._site(done.position + _LENGTHS, batch)
         where = f"{self._where} {site.chrom}:{site.pos}"
         if done.fault == NO_GENOTYPES:
-            return SpinImputeError(GENOTYPE_RULE, where=where, found="no GT in FORMAT")
+            remedy = "drop it, e.g. with bcftools view -t ^CHROM:POS"
+            return SpinImputeError(GENOTYPE_RULE, where=where, found="no GT in FORMAT", remedy=remedy)
         where = f"{where} sample {self._header.header.samples[done.sample]}"
-        return SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
+        return genotype_error(done, where)
+
+
+def _text(data: bytes, place: int) -> tuple[str, int]:
+    """A string and the place after it; an exception if data do not hold one there."""
+    length = data[place] >> 4
+    place += 1
+    if length == _LONG:
+        form = _WIDTHS[data[place] & 15]
+        length = int(struct.unpack_from(form, data, place + 1)[0])
+        place += 1 + struct.calcsize(form)
+    if not 0 <= length <= len(data) - place:
+        raise ValueError("a string of another length")
+    return data[place : place + length].decode("utf-8", "replace"), place + length
 
 
 def _numbered(lines: Sequence[str], pattern: re.Pattern[str], implied: list[str]) -> dict[int, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from io import BytesIO
+from math import prod
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -41,19 +43,33 @@ def pack_chunk(block: SparseBlock) -> bytes:
 
 
 def unpack_chunk(data: bytes, chrom: str, samples: int) -> SparseBlock:
-    """Undo `pack_chunk`; ValueError or EOFError if data are none of its bytes."""
+    """Undo `pack_chunk`; ValueError or EOFError if data are none of its bytes.
+
+    Compiled code trusts what comes out of here, so that all of it is checked.
+    """
     file = BytesIO(data)
-    arrays = [npy.read_array(file, allow_pickle=False) for _ in range(7)]
+    arrays = [_read_array(file) for _ in range(7)]
     text, steps, flip, rare, count, gaps, packed = arrays
+    haploid = _read_array(file) if file.tell() < len(data) else None
+    _check(haploid is None or (haploid.dtype == np.bool_ and haploid.shape == (samples,)))
+    haplotypes = 2 * samples - (0 if haploid is None else int(haploid.sum()))
+    _check(flip.dtype == rare.dtype == np.bool_ and flip.shape == rare.shape and flip.ndim == 1)
+    _check(text.dtype == packed.dtype == np.uint8 and text.ndim == 1)
+    _check(packed.shape == ((~rare).sum(), -(-haplotypes // 8)))
+    _check(not (packed[:, -1] >> ((haplotypes - 1) % 8) >> 1).any())  # bits beyond the last haplotype
     pos = _values(steps).cumsum()
+    _check(len(pos) > 0 and int(pos[0]) >= 0 and bool((np.diff(pos) >= 0).all()))
     counts = np.zeros(len(rare), np.int64)
     counts[rare] = _values(count)
     starts = np.concatenate([[0], counts.cumsum()])
     total = np.concatenate([[0], _values(gaps).cumsum()])
+    _check(len(total) == starts[-1] + 1)
     carriers = (total[1:] - np.repeat(total[starts[:-1]], counts)).astype(np.int32)
+    ascends = np.diff(carriers) > 0
+    ascends[starts[(starts > 0) & (starts < len(carriers))] - 1] = True
+    _check(bool(((carriers >= 0) & (carriers < haplotypes)).all() and ascends.all()))
     sites = _sites(text.tobytes().decode(), chrom, pos)
-    haploid = npy.read_array(file, allow_pickle=False) if file.tell() < len(data) else None
-    haplotypes = 2 * samples - (0 if haploid is None else int(haploid.sum()))
+    _check(sites.n_variants == len(flip))
     marks = VariantMarks(haplotypes, starts, carriers, packed_rows(rare), packed)
     return SparseBlock(sites, flip, marks, haploid)
 
@@ -67,8 +83,21 @@ def write_array(array: NDArray[Any]) -> bytes:
 
 def read_array(data: bytes) -> NDArray[Any]:
     """Undo `write_array`; ValueError if data are no array."""
-    array: NDArray[Any] = npy.read_array(BytesIO(data), allow_pickle=False)
-    return array
+    return _read_array(BytesIO(data))
+
+
+def _read_array(file: BytesIO) -> NDArray[Any]:
+    """The next array of a file; ValueError if it is none, or longer than the file."""
+    try:
+        version = npy.read_magic(file)
+        shape, is_fortran, dtype = npy.read_array_header_1_0(file)
+    except (SyntaxError, TokenError) as error:
+        raise ValueError("a garbled array") from error
+    size = dtype.itemsize * prod(shape)
+    data = bytearray(file.read(size) if 0 <= size <= len(file.getbuffer()) else b"")
+    if version != (1, 0) or dtype.hasobject or not dtype.itemsize or len(data) != size:
+        raise ValueError("a garbled array")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
 def _planes(values: NDArray[np.integer]) -> NDArray[np.uint8]:
@@ -77,8 +106,14 @@ def _planes(values: NDArray[np.integer]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values.astype(kind).view(np.uint8).reshape(len(values), kind.itemsize).T)
 
 
+def _check(held: bool | np.bool_) -> None:
+    if not held:
+        raise ValueError("a chunk does not hold what it must")
+
+
 def _values(planes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Undo `_planes`."""
+    _check(planes.dtype == np.uint8 and planes.ndim == 2 and len(planes) in (1, 2, 4, 8))
     values = np.ascontiguousarray(planes.T).view(f"<u{len(planes)}")
     return values.reshape(planes.shape[1]).astype(np.int64)
 
@@ -95,5 +130,6 @@ def _text(sites: Sites) -> NDArray[np.uint8]:
 def _sites(text: str, chrom: str, pos: NDArray[np.int64]) -> Sites:
     lines = text.split("\n")
     n = len(pos)
+    _check(len(lines) == 3 * n)
     alts = [tuple(alt.split(",")) if alt else () for alt in lines[n : 2 * n]]
     return Sites(chrom, pos, lines[:n], alts, lines[2 * n :])

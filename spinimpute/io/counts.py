@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import pysam.bcftools
-from pysam.utils import SamtoolsError
-
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.index import find_start, usable_index
+from spinimpute.io.index import count_records, find_start, usable_index
 from spinimpute.io.integrity import GZIP_MAGIC, is_bgzf, is_binary
 from spinimpute.io.region import Region
 
@@ -28,15 +25,15 @@ _GZIP = zlib.MAX_WBITS | 16
 _BCF_TEXT = 9  # bytes before a BCF header's text
 
 
-def indexed_records(path: Path) -> dict[str, int] | None:
-    """Records by chromosome as the index counts them; None without an index that does."""
-    if usable_index(path) is None:
-        return None
+def indexed_records(path: Path, contigs: Sequence[str]) -> dict[str, int] | None:
+    """Records by chromosome as the index counts them; None without an index that does.
+
+    contigs are the header's, in order. Nor does a malformed index: what needs it will say so.
+    """
+    index = usable_index(path)
     try:
-        listed = str(pysam.bcftools.index("-s", str(path)))
-        rows = [line.split("\t") for line in listed.splitlines()]
-        return {name: int(count) for name, _, count in rows} or None
-    except (SamtoolsError, ValueError):
+        return (count_records(index, contigs) or None) if index else None
+    except SpinImputeError:
         return None
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spinimpute.errors import SpinImputeError
+
 MOST_ALLELES = 127  # the highest allele code that int8 holds
 
 # Why decoding stopped at a row.
@@ -34,7 +36,7 @@ def byte(data: NDArray[np.uint8], position: int) -> int:
     return int(np.int64(data[position]))
 
 
-def genotype_rule(done: Decoded) -> str:
+def _rule(done: Decoded) -> str:
     """The rule that a faulty genotype breaks, and what was found."""
     return {
         POLYPLOID: "genotypes must be haploid or diploid",
@@ -42,6 +44,12 @@ def genotype_rule(done: Decoded) -> str:
     }.get(done.fault, "a genotype must be one or two allele codes, as in 0|1")
 
 
-def genotype_found(done: Decoded) -> str:
+def genotype_error(done: Decoded, where: str) -> SpinImputeError:
+    """The error that tells of a faulty genotype at a place."""
+    remedy = "correct the record or drop it, e.g. with bcftools view -t ^CHROM:POS"
+    return SpinImputeError(_rule(done), where=where, found=_found(done), remedy=remedy)
+
+
+def _found(done: Decoded) -> str:
     """What was found in place of a genotype that holds to the rule."""
     return {POLYPLOID: "3 alleles or more", OUT_OF_RANGE: str(done.code)}.get(done.fault, "")

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.integrity import GZIP_MAGIC, check_input
+from spinimpute.io.records import MOST_POSITION
 from spinimpute.sites import resolve_contig
 
 DEFAULT_RATE = 1.0  # cM per Mb
+_SORT = "sort the map by chromosome and position, or get it again"
 _LAYOUTS = "PLINK (chr id cM pos), SHAPEIT (pos chr cM), Eagle (chr pos rate cM) or Minimac (#chr pos cM)"
 
 
@@ -69,6 +71,10 @@ class GeneticMap:
         """The chromosomes of the map; empty for a constant one."""
         return list(self._curves)
 
+    def has(self, chrom: str) -> bool:
+        """Tell whether the map has a chromosome, as a constant one has every."""
+        return self._rate is not None or resolve_contig(chrom, self._curves) is not None
+
     def cm(self, chrom: str, pos: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return cM at 1-based positions, same shape; SpinImputeError if the map lacks the chromosome."""
         if self._rate is not None:
@@ -87,7 +93,9 @@ class GeneticMap:
 def _append(points: dict[str, list[tuple[int, float]]], chrom: str, pos: int, cm: float, where: str) -> None:
     """Add a point to its chromosome; SpinImputeError if it is out of order."""
     if points and chrom in points and chrom != next(reversed(points)):
-        raise SpinImputeError("lines of one chromosome must be together", where=where, found=f"{chrom} again")
+        raise SpinImputeError(
+            "lines of one chromosome must be together", where=where, found=f"{chrom} again", remedy=_SORT
+        )
     curve = points.setdefault(chrom, [])
     last_pos, last_cm = curve[-1] if curve else (-1, -np.inf)
     if pos < last_pos or cm < last_cm:
@@ -95,10 +103,14 @@ def _append(points: dict[str, list[tuple[int, float]]], chrom: str, pos: int, cm
             "a map must ascend in position and cM",
             where=where,
             found=f"{pos} at {cm:g} cM after {last_pos} at {last_cm:g} cM",
+            remedy=_SORT,
         )
     if pos == last_pos and cm != last_cm:
         raise SpinImputeError(
-            "a position has one cM value", where=where, found=f"{pos} at {last_cm:g} and {cm:g}"
+            "a position has one cM value",
+            where=where,
+            found=f"{pos} at {last_cm:g} and {cm:g}",
+            remedy="remove one line",
         )
     if pos > last_pos:
         curve.append((pos, cm))
@@ -116,7 +128,9 @@ def _lines(path: Path, where: str) -> Iterator[str]:
         with (gzip.open if packed else open)(path, "rt", encoding="utf-8") as text:
             yield from text
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise SpinImputeError("the map cannot be read", where=where, found=str(error)) from error
+        raise SpinImputeError(
+            "the map cannot be read", where=where, found=str(error), remedy="copy it or write it again"
+        ) from error
 
 
 def _parse(path: Path, where: str) -> Iterator[tuple[int, str, int, float]]:
@@ -140,11 +154,12 @@ def _parse(path: Path, where: str) -> Iterator[tuple[int, str, int, float]]:
                 found=repr(line.strip()[:60]),
                 remedy=f"layouts: {_LAYOUTS}",
             ) from error
-        if not (np.isfinite(point[3]) and point[2] >= 0):
+        if not (np.isfinite(point[3]) and 0 <= point[2] <= MOST_POSITION):
             raise SpinImputeError(
-                "a map needs finite cM and positions of 0 or more",
+                f"a map needs finite cM and positions from 0 to {MOST_POSITION}",
                 where=f"{where} line {number}",
                 found=repr(line.strip()[:60]),
+                remedy="remove the line",
             )
         yield point
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.io.inflate import Offset, inflate
 
 _TBI_SHIFT, _TBI_DEPTH = 14, 5
+_MOST_SHIFT, _MOST_DEPTH = 30, 10  # far beyond those of any genome
 _TABIX_HEADER = 28  # bytes between a tabix index's counts and its names
 
 
@@ -28,50 +31,114 @@ def find_start(index: Path, contigs: Sequence[str], chrom: str, start: int) -> O
 
     contigs are the header's, in order, as the index of a BCF file names none. SpinImputeError if malformed.
     """
+    with _well_formed(index):
+        found = _Index.read(index, contigs)
+        for name, bins in found.bins():
+            if name == chrom:
+                return _before(bins, (start - 1) >> found.shift, found.depth)
+        return None
+
+
+def count_records(index: Path, contigs: Sequence[str]) -> dict[str, int] | None:
+    """Records by chromosome, for those that have any; None if the index does not count them.
+
+    contigs and SpinImputeError as for `find_start`.
+    """
+    with _well_formed(index):
+        counts: dict[str, int] = {}
+        for name, bins in _Index.read(index, contigs).bins():
+            if bins.chunks and bins.records is None:
+                return None
+            if bins.records:
+                counts[name] = bins.records
+        return counts
+
+
+@contextmanager
+def _well_formed(index: Path) -> Iterator[None]:
+    """Turn what reading an index raises into a SpinImputeError that says so."""
     try:
-        return _find(b"".join(inflate(index, f"index {index}")), contigs, chrom, start - 1)
+        yield
     except (struct.error, UnicodeDecodeError) as error:
         raise SpinImputeError(
             "the index is malformed", where=f"index {index}", remedy="index it again"
         ) from error
 
 
-def _find(data: bytes, contigs: Sequence[str], chrom: str, start: int) -> Offset | None:
-    is_csi = data[:4] == b"CSI\x01"
-    if not is_csi and data[:4] != b"TBI\x01":
-        raise struct.error("not an index")
-    shift, depth = struct.unpack_from("<2i", data, 4) if is_csi else (_TBI_SHIFT, _TBI_DEPTH)
-    position = 4 if not is_csi else 16 + int(struct.unpack_from("<i", data, 12)[0])
-    names = _names(data[16:position] if is_csi else data[8:]) or list(contigs)
-    (count,) = struct.unpack_from("<i", data, position)
-    position += 4 if is_csi else 4 + _TABIX_HEADER + int(struct.unpack_from("<i", data, 32)[0])
-    if chrom not in names[:count]:
-        return None
-    for _ in range(names.index(chrom)):
-        position = _Bins.read(data, position, is_csi).end
-    bins = _Bins.read(data, position, is_csi)
-    return _before(bins, start >> shift, depth)
+@dataclass(frozen=True)
+class _Index:
+    """The content of an index, from a position on that of the first chromosome's bins."""
+
+    data: bytes
+    position: int
+    names: list[str]
+    shift: int
+    depth: int
+    is_csi: bool
+
+    @staticmethod
+    def read(path: Path, contigs: Sequence[str]) -> _Index:
+        data = b"".join(inflate(path, f"index {path}"))
+        is_csi = data[:4] == b"CSI\x01"
+        if not is_csi and data[:4] != b"TBI\x01":
+            raise struct.error("not an index")
+        shift, depth = struct.unpack_from("<2i", data, 4) if is_csi else (_TBI_SHIFT, _TBI_DEPTH)
+        if not (0 < shift <= _MOST_SHIFT and 0 <= depth <= _MOST_DEPTH):
+            raise struct.error("bins of impossible sizes")
+        position = 4 if not is_csi else 16 + _length(data, 12)
+        names = _names(data[16:position] if is_csi else data[8:]) or list(contigs)
+        (count,) = struct.unpack_from("<i", data, position)
+        position += 4 if is_csi else 4 + _TABIX_HEADER + _length(data, 32)
+        return _Index(data, position, names[: max(count, 0)], shift, depth, is_csi)
+
+    def bins(self) -> Iterator[tuple[str, _Bins]]:
+        """Yield each chromosome's name and bins."""
+        position = self.position
+        for name in self.names:
+            bins = _Bins.read(self, position)
+            position = bins.end
+            yield name, bins
 
 
 class _Bins(NamedTuple):
-    """Offsets of the chunks of each bin of one chromosome; end is the position after them in the index."""
+    """Offsets of the chunks of each bin of one chromosome, and how many records it has, None if the index
+    does not say so; end is the position after them in the index.
+    """
 
     chunks: dict[int, list[int]]
+    records: int | None
     end: int
 
     @staticmethod
-    def read(data: bytes, position: int, is_csi: bool) -> _Bins:
+    def read(index: _Index, position: int) -> _Bins:
+        data, is_csi = index.data, index.is_csi
+        # Behind the last number of a bin, one holds counts instead of places.
+        summary = ((1 << 3 * (index.depth + 1)) - 1) // 7 + 1
         (count,) = struct.unpack_from("<i", data, position)
         position += 4
         chunks: dict[int, list[int]] = {}
+        records = None
         for _ in range(count):
-            number, *_, n_chunks = struct.unpack_from("<IQi" if is_csi else "<Ii", data, position)
-            position += 16 if is_csi else 8
-            chunks[number] = list(struct.unpack_from(f"<{2 * n_chunks}Q", data, position)[::2])
-            position += 16 * n_chunks
+            number, *_ = struct.unpack_from("<I", data, position)
+            position += 12 if is_csi else 4
+            n_chunks = _length(data, position)
+            offsets = struct.unpack_from(f"<{2 * n_chunks}Q", data, position + 4)
+            position += 4 + 16 * n_chunks
+            if number == summary and n_chunks == 2:
+                records = int(offsets[2] + offsets[3])
+            elif number != summary:
+                chunks[number] = list(offsets[::2])
         if not is_csi:
-            position += 4 + 8 * int(struct.unpack_from("<i", data, position)[0])
-        return _Bins(chunks, position)
+            position += 4 + 8 * _length(data, position)
+        return _Bins(chunks, records, position)
+
+
+def _length(data: bytes, position: int) -> int:
+    """A number of things that follow."""
+    (length,) = struct.unpack_from("<i", data, position)
+    if length < 0:
+        raise struct.error("a negative length")
+    return int(length)
 
 
 def _before(bins: _Bins, window: int, depth: int) -> Offset | None:

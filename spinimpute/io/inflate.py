@@ -45,7 +45,10 @@ def inflate(path: Path, where: str, threads: int = 2, offset: Offset = _BEGINNIN
             if is_bgzf(head):
                 file.seek(offset.block)
                 pieces = _inflate_blocks(file, threads)
-                yield next(pieces, b"")[offset.within :]
+                first = next(pieces, b"")
+                if offset != _BEGINNING and offset.within >= len(first):
+                    raise EOFError("the index leads beyond the end")
+                yield first[offset.within :]
                 yield from pieces
             elif head.startswith(GZIP_MAGIC):
                 yield from _inflate_stream(file)
@@ -59,18 +62,19 @@ def inflate(path: Path, where: str, threads: int = 2, offset: Offset = _BEGINNIN
 
 def _inflate_blocks(file: BinaryIO, threads: int) -> Iterator[bytes]:
     """Decompress runs of whole BGZF blocks, a few runs ahead."""
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[bytes]] = deque()
-        try:
-            for run in _runs(file):
-                ahead.append(pool.submit(_inflate_run, run))
-                if len(ahead) > 2 * threads:
-                    yield ahead.popleft().result()
-            while ahead:
+    pool = ThreadPoolExecutor(threads)
+    ahead: deque[Future[bytes]] = deque()
+    try:
+        for run in _runs(file):
+            ahead.append(pool.submit(_inflate_run, run))
+            if len(ahead) > 2 * threads:
                 yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        # Without waiting: the garbage collector may close this generator amid the start of another thread,
+        # under the lock that the end of a thread needs.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _runs(file: BinaryIO) -> Iterator[list[bytes]]:

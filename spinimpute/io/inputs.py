@@ -138,7 +138,7 @@ def _some(file: VariantReader, blocks: Iterable[T], region: Region | None) -> It
         yield block
         empty = False
     if empty and region is None:
-        raise SpinImputeError("the file has no records", where=file.where)
+        raise SpinImputeError("the file has no records", where=file.where, remedy="give a file with records")
 
 
 def sparse_blocks(file: VariantReader, region: Region | None = None) -> Iterator[SparseBlock]:
@@ -174,7 +174,8 @@ def read_target(
             }
         if not parts:
             found = f"none in {region}" if region else "none"
-            raise SpinImputeError("the file must have records", where=file.where, found=found)
+            remedy = "choose another region" if region else "give a file with records"
+            raise SpinImputeError("the file must have records", where=file.where, found=found, remedy=remedy)
         return {chrom: _join(blocks, file) for chrom, blocks in parts.items()}
 
 

@@ -18,21 +18,21 @@ _BREF3_MAGIC = 0x7A8874F4.to_bytes(4, "big")
 _HEAD = 1 << 16
 
 
-def check_input(path: Path, role: str) -> None:
+def check_input(path: Path, role: str, where: str = "") -> None:
     """Raise SpinImputeError unless path is a readable, complete file of the kind that role needs.
 
-    The role is "map", or "panel", "target" or any other name for a variant file. Only head and tail are read;
+    The role is "map", or "panel", "target" or any other name for a variant file; where names the file in
+    messages if path does not. Only head and tail are read;
     plain gzip has no end marker, so a cut file of that kind is found out on reading.
     """
-    where = f"{role} {path}"
+    where = where or f"{role} {path}"
     check_readable(path, where)
     with path.open("rb") as file:
         head = file.read(_HEAD)
-        size = os.fstat(file.fileno()).st_size
         if not head:
             raise SpinImputeError("the file is empty", where=where, remedy="give a file with records")
         if is_bgzf(head):
-            _check_bgzf_end(file, size, where)
+            _check_bgzf_end(file, where)
     if role != "map":
         _check_variants(head, where)
 
@@ -59,7 +59,12 @@ def check_output(path: Path, inputs: Iterable[Path], role: str = "output") -> No
             "the output directory does not exist", where=where, found=str(parent), remedy="create it first"
         )
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise SpinImputeError("the output directory is not writable", where=where, found=str(parent))
+        raise SpinImputeError(
+            "the output directory is not writable",
+            where=where,
+            found=str(parent),
+            remedy="check its permissions or choose another",
+        )
     for given in inputs:
         if given.exists() and path.exists() and given.samefile(path):
             raise SpinImputeError(
@@ -72,16 +77,34 @@ def check_readable(path: Path, where: str) -> None:
     if not path.exists():
         raise SpinImputeError("the file does not exist", where=where, remedy="check the path")
     if path.is_dir():
-        raise SpinImputeError("a file is needed", where=where, found="a directory")
+        raise SpinImputeError("a file is needed", where=where, found="a directory", remedy="check the path")
+    if not path.is_file():
+        # Head and tail are looked at, and regions sought: a pipe has one pass and may never end.
+        raise SpinImputeError(
+            "a regular file is needed", where=where, found="a pipe or device", remedy="give a pipe as -"
+        )
     try:
         path.open("rb").close()
     except OSError as error:
-        raise SpinImputeError("the file cannot be read", where=where, found=error.strerror or "") from error
+        raise SpinImputeError(
+            "the file cannot be read", where=where, found=error.strerror or "", remedy="check its permissions"
+        ) from error
 
 
-def _check_bgzf_end(file: BinaryIO, size: int, where: str) -> None:
+def ends_whole(path: Path) -> bool:
+    """Tell whether a file ends as every complete BGZF file does."""
+    with path.open("rb") as file:
+        return _ends_whole(file)
+
+
+def _ends_whole(file: BinaryIO) -> bool:
+    size = os.fstat(file.fileno()).st_size
     file.seek(max(0, size - len(BGZF_EOF)))
-    if file.read() != BGZF_EOF:
+    return file.read() == BGZF_EOF
+
+
+def _check_bgzf_end(file: BinaryIO, where: str) -> None:
+    if not _ends_whole(file):
         raise SpinImputeError(
             "the BGZF file is truncated",
             where=where,

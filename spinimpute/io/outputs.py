@@ -24,6 +24,11 @@ class OutputNames:
     log: Path
     variants: Path
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them, the variant file first."""
+        return self.vcf, self.index, self.log, self.variants
+
     @staticmethod
     def from_out(out: str, out_format: str | None = None) -> OutputNames:
         """Names for --out, a prefix or a name with the ending of a format; out_format goes with a prefix."""

@@ -166,6 +166,9 @@ class PreparedPanel:
         with self._whole(f" {chunk.chrom}:{chunk.first}-{chunk.last}"):
             data = self._archive.read(_chunk_name(number))
             block = unpack_chunk(data, chunk.chrom, len(self.details.samples))
+            pos = block.sites.pos
+            if (int(pos[0]), int(pos[-1]), len(pos)) != (chunk.first, chunk.last, chunk.records):
+                raise ValueError("a chunk and the index differ")
         return block if len(self.samples) == len(self.details.samples) else block.keep(self._kept)
 
     def _check_version(self) -> None:

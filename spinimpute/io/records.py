@@ -15,6 +15,7 @@ from spinimpute.sites import Sites
 
 MISSING = -1
 ABSENT = -2  # in the second place of a haploid genotype
+MOST_POSITION = (1 << 31) - 1
 _BLOCK_RECORDS, _BLOCK_ALLELES = 1024, 1 << 23
 GENOTYPE_RULE = "every record needs genotypes"
 _SORT = "sort the file with bcftools sort"
@@ -153,7 +154,12 @@ def check_unique_names(samples: Sequence[str], where: str) -> None:
     """Raise SpinImputeError if a file names a sample twice."""
     name, times = Counter(samples).most_common(1)[0] if samples else ("", 0)
     if times > 1:
-        raise SpinImputeError("sample names must be unique", where=where, found=f"{name} {times} times")
+        raise SpinImputeError(
+            "sample names must be unique",
+            where=where,
+            found=f"{name} {times} times",
+            remedy="rename one, e.g. with bcftools reheader -s",
+        )
 
 
 def kept_samples(samples: Sequence[str], excluded: Collection[str], where: str) -> list[str]:
@@ -161,7 +167,10 @@ def kept_samples(samples: Sequence[str], excluded: Collection[str], where: str) 
     kept = [name for name in samples if name not in excluded]
     if not kept:
         found = f"all {len(samples)} excluded" if samples else "none"
-        raise SpinImputeError("the file must have samples with genotypes", where=where, found=found)
+        remedy = "exclude fewer" if samples else "give a file with genotypes"
+        raise SpinImputeError(
+            "the file must have samples with genotypes", where=where, found=found, remedy=remedy
+        )
     return kept
 
 

@@ -18,14 +18,19 @@ STANDARD_INPUT = "-"
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|file):/+")
 
 
+def is_local(path: Path) -> bool:
+    """Whether a path names a file here, which can be read as often as one likes."""
+    return str(path) != STANDARD_INPUT and not _ADDRESS.match(str(path))
+
+
 def spooled(path: Path, where: str) -> IO[bytes] | None:
     """A copy of standard input (-), or of what an address that htslib knows leads to; None for a file.
 
     SpinImputeError if there is nothing at the address.
     """
-    address = _ADDRESS.match(str(path))
-    if str(path) != STANDARD_INPUT and not address:
+    if is_local(path):
         return None
+    address = _ADDRESS.match(str(path))
     spool = tempfile.NamedTemporaryFile(prefix="spinimpute-")  # noqa: SIM115 - closed with the reader
     try:
         if address:

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_found, genotype_rule
+from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_error
 from spinimpute.io.genotype_text import decode
 from spinimpute.io.inflate import Offset, inflate
-from spinimpute.io.records import GENOTYPE_RULE, Batch, Site, check_unique_names
+from spinimpute.io.records import GENOTYPE_RULE, MOST_POSITION, Batch, Site, check_unique_names
 
 _FIXED = 9  # columns before the first sample
 CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
+_POSITION = re.compile("[0-9]{1,10}")
 _LENGTH = re.compile(r"[<,]length=(\d+)")
 
 
@@ -34,7 +35,11 @@ class Header:
         """Read the text of a header; SpinImputeError if it has no column line or names a sample twice."""
         lines = text.splitlines()
         if not lines or not lines[-1].startswith("#CHROM\t"):
-            raise SpinImputeError("the header must end with the line of column names", where=where)
+            raise SpinImputeError(
+                "the header must end with the line of column names",
+                where=where,
+                remedy="copy or write the file again",
+            )
         samples = lines[-1].split("\t")[_FIXED:]
         check_unique_names(samples, where)
         contigs: dict[str, int | None] = {}
@@ -112,9 +117,15 @@ class TextSource:
 
     def _site(self, start: int, end: int) -> Site:
         chrom, position, identifier, ref, alt = self._data[start:end].decode("utf-8", "replace").split("\t")
-        if not position.isdigit():
+        # Longer ones than BCF holds are no positions of a genome, and not all digits are ASCII's.
+        if not _POSITION.fullmatch(position) or int(position) > MOST_POSITION:
             where = self._place(start, chrom, position)
-            raise SpinImputeError("a position must be a number", where=where, found=repr(position[:40]))
+            raise SpinImputeError(
+                f"a position must be a number up to {MOST_POSITION}",
+                where=where,
+                found=repr(position[:40]),
+                remedy="mend the row",
+            )
         return Site(chrom, int(position), identifier, ref, () if alt == "." else tuple(alt.split(",")))
 
     def _refusal(self, done: Decoded) -> SpinImputeError:
@@ -124,12 +135,17 @@ class TextSource:
         columns = _FIXED + len(self._header.samples)
         if done.fault == COLUMNS or len(fields) < columns:
             found = f"{len(fields)} columns, {columns} in the header"
-            return SpinImputeError("a row must have as many columns as the header", where=where, found=found)
+            return SpinImputeError(
+                "a row must have as many columns as the header",
+                where=where,
+                found=found,
+                remedy="mend the row or write the file again",
+            )
         if done.fault == NO_GENOTYPES:
             found = f"FORMAT {fields[_FIXED - 1][:40]}"
             return SpinImputeError(GENOTYPE_RULE, where=where, found=found, remedy="GT must come first")
         where = f"{where} sample {self._header.samples[done.sample]}"
-        return SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
+        return genotype_error(done, where)
 
     def _place(self, start: int, *site: str) -> str:
         """The file, line and site of the line at start, for a message."""

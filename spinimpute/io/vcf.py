@@ -40,7 +40,7 @@ class VariantFile:
         self.path = Path(self._spool.name) if self._spool else path
         self._threads = threads
         try:
-            check_input(self.path, role)
+            check_input(self.path, role, self.where)
             self._binary = is_binary(self.path)
             header, self._numbered = self._header()
         except BaseException:
@@ -78,7 +78,7 @@ class VariantFile:
 
     def count(self) -> FileCount:
         """Records as the index counts them, or else about how many; SpinImputeError if corrupt."""
-        by_chrom = indexed_records(self.path)
+        by_chrom = indexed_records(self.path, self._numbered)
         return FileCount.exact(by_chrom) if by_chrom else FileCount(self._extrapolated())
 
     def region_count(self, region: Region) -> Count | None:
@@ -88,7 +88,7 @@ class VariantFile:
         """
         if not self.indexed:
             return None
-        by_chrom = indexed_records(self.path)
+        by_chrom = indexed_records(self.path, self._numbered)
         name = resolve_contig(region.chrom, by_chrom or self.contigs) or region.chrom
         if by_chrom and region.whole:
             return Count(by_chrom.get(name, 0), exact=True)

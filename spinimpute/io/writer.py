@@ -11,6 +11,8 @@ import pysam.bcftools
 from pysam.utils import SamtoolsError
 
 from spinimpute.io.deflate import BgzfWriter
+from spinimpute.io.index import count_records
+from spinimpute.io.integrity import ends_whole
 from spinimpute.io.outputs import OutputNames, partial_name, publish, writing
 from spinimpute.io.rows import ImputedBlock, RowFormat, encode
 
@@ -63,6 +65,7 @@ class DosageWriter:
         self._text = (
             self._partial.with_name(self._partial.name + ".vcf.gz") if self._is_bcf else self._partial
         )
+        self._rows = 0
         self._far = False
         self._undeclared = False
         self._file: BgzfWriter | None = None
@@ -82,8 +85,10 @@ class DosageWriter:
         assert self._file is not None
         if not len(block.sites):
             return
+        text = encode(block, self._fields)
         with writing(self._names.vcf):
-            self._file.write(encode(block, self._fields))
+            self._file.write(text)
+        self._rows += text.count(b"\n")
         parts = [block.sites, *([block.target_only.sites] if block.target_only else [])]
         self._far |= max(int(part.pos[-1]) for part in parts) >= _TBI_LIMIT
         self._undeclared |= block.sites.chrom not in self._contigs
@@ -120,6 +125,7 @@ class DosageWriter:
 
     def _finish(self, index: Path) -> None:
         vcf = self._partial
+        loudness = pysam.set_verbosity(0)  # the error that is raised says it once
         try:
             if self._undeclared:
                 self._declare()
@@ -131,12 +137,24 @@ class DosageWriter:
             else:
                 pysam.tabix_index(str(vcf), preset="vcf", index=str(index), force=True, csi=self._far)
         except SamtoolsError as error:
-            raise OSError(str(error)) from error
-        publish(index, self._index)
-        publish(vcf, self._names.vcf)
-        for kind in {".tbi", ".csi"} - {self._index.suffix}:
+            raise OSError("bcftools could not write it") from error
+        finally:
+            pysam.set_verbosity(loudness)
+        self._verify(vcf, index)
+        for kind in (".tbi", ".csi"):
             # An index that an earlier output left would be taken for one of this file.
             self._names.vcf.with_name(self._names.vcf.name + kind).unlink(missing_ok=True)
+        publish(vcf, self._names.vcf)
+        publish(index, self._index)
+
+    def _verify(self, vcf: Path, index: Path) -> None:
+        """Raise OSError unless the file on disk ends as it must and has a record for each row written.
+
+        Making the index has read all of it.
+        """
+        counted = count_records(index, list(self._contigs)) or {}
+        if not ends_whole(vcf) or sum(counted.values()) != self._rows:
+            raise OSError(f"{self._rows} records were written and {sum(counted.values())} can be read back")
 
     def _declare(self) -> None:
         """Put chromosomes into the header that were not known when it was written: BCF cannot do without."""

@@ -6,6 +6,7 @@ REF alleles.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +22,7 @@ from spinimpute.io.decoded import (
     OUT_OF_RANGE,
     POLYPLOID,
     Decoded,
-    genotype_found,
-    genotype_rule,
+    genotype_error,
 )
 from spinimpute.io.records import (
     ABSENT,
@@ -38,6 +38,8 @@ from spinimpute.io.region import Region
 from spinimpute.io.zarr_arrays import ZarrArrays
 from spinimpute.provenance import sha256
 from spinimpute.sites import resolve_contig
+
+logger = logging.getLogger(__name__)
 
 _FILL = ABSENT  # stands where a genotype of lower ploidy has no allele
 
@@ -163,6 +165,12 @@ class _ZarrSource:
         end = min(self._end, (begin // step + 1) * step)
         sites = self._sites(begin, end)
         genotypes = self._diploid(sites, self._genotypes(begin, end))
+        if not genotypes.any() and len(sites) > 1:
+            last = f"{sites[0].chrom}:{sites[0].pos}-{sites[-1].pos}"
+            logger.warning(
+                "%s: all genotypes at %s are REF; a lost chunk of VCF Zarr reads like that",
+                self._arrays.where, last,
+            )  # fmt: skip
         piece = Batch(len(self._columns), 0)
         piece.sites = sites
         piece.alleles = genotypes.reshape(len(sites), -1).astype(np.int8, copy=False)
@@ -224,4 +232,4 @@ class _ZarrSource:
         site, column = sites[record], int(self._columns[sample])
         done = Decoded(0, 0, 0, kind, column, int(genotypes[record, sample].max()))
         where = f"{self._arrays.where} {site.chrom}:{site.pos} sample {self._names[column]}"
-        raise SpinImputeError(genotype_rule(done), where=where, found=genotype_found(done))
+        raise genotype_error(done, where)

@@ -101,7 +101,12 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and index):
-        raise SpinImputeError("a device is auto, cpu, cuda or cuda:i", where="--device", found=f"'{name}'")
+        raise SpinImputeError(
+            "a device is auto, cpu, cuda or cuda:i",
+            where="--device",
+            found=f"'{name}'",
+            remedy="use --device cpu",
+        )
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise SpinImputeError(
             "the GPU must exist",

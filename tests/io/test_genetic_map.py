@@ -96,7 +96,7 @@ def test_constant() -> None:
         ("20 . 0.5 1000000\n20 . x 2000000\n", 2, "malformed"),
         ("20 . 0.5 1000000\n20 . 0.6 2e6\n", 2, "malformed"),
         ("20 . 0.5 1000000\n20 . nan 2000000\n", 2, "finite"),
-        ("20 . 0.5 -5\n", 1, "positions of 0 or more"),
+        ("20 . 0.5 -5\n", 1, "positions from 0 to 2147483647"),
         ("hello world\n", 1, "malformed"),
         ("a b c d e f\n", 1, "malformed"),
         ("20 . 0.5 1000000\n20 . 0.4 2000000\n", 2, "ascend in position and cM; found 2000000 at 0.4 cM"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,9 @@ def test_most_of_the_file_is_skipped(fx_indexed: Path) -> None:
 
 def test_malformed_index(tmp_path: Path) -> None:
     index = tmp_path / "x.tbi"
-    for content in (b"hello", b"TBI\x01", b"CSI\x01\x0e\0\0\0"):
+    deep = struct.pack("<4s3i", b"CSI\x01", 14, 1 << 30, 0) + struct.pack("<i", 1)
+    backwards = struct.pack("<4s3i2i", b"CSI\x01", 14, 5, 0, 1, 1) + struct.pack("<IQi", 1, 0, -1)
+    for content in (b"hello", b"TBI\x01", b"CSI\x01\x0e\0\0\0", deep, backwards):
         index.write_bytes(content)
         with pytest.raises(SpinImputeError, match=r"index .*x\.tbi: the index is malformed; index it again"):
             find_start(index, ["20"], "20", 1)
