@@ -57,9 +57,9 @@ def leave_one_out(
 ) -> None:
     """Fill agreement (M',) for typed variants from first on, each from all the others.
 
-    left and right (A, S) are the probabilities of the states at the anchors, given what lies on either side
-    of them; between two anchors the chain runs once more from both sides. differs (M, S) tells where a state has
-    another allele than the target; jump (M + 1,) is the probability of a jump across each gap.
+    left and right (A, S) are the probabilities of the states at the anchors, given what lies on either side;
+    between two anchors the chain runs once more from both. differs (M, S) tells where a state has another
+    allele than the target; jump (M + 1,) is the probability of a jump across each gap.
     """
     n, end = left.shape[1], first + agreement.shape[0]
     longest = 0
