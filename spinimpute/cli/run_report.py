@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check_inputs(config: ImputeConfig) -> None:
-    """Raise SpinImputeError if no report can be made: from input that cannot be read twice, or from BGEN."""
+    """Raise SpinImputeError if no report can be made, of input that cannot be read twice or of BGEN."""
     output = OutputNames.from_out(config.out, config.out_format).vcf
     if output.suffix == ".bgen":
         raise SpinImputeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,11 @@ _AP = """\
 ##FORMAT=<ID=AP2,Number=A,Type=Float,Description="Estimated ALT dose on second haplotype">
 """
 _GP = '##FORMAT=<ID=GP,Number=G,Type=Float,Description="Estimated Genotype Probability">\n'
+
+
+def descriptions() -> dict[str, str]:
+    """What each INFO and FORMAT field means."""
+    return dict(re.findall(r'ID=(\w+),.*Description="(.*)"', _TYPED_ONLY + _FIELDS + _AP + _GP))
 
 
 class DosageWriter:

@@ -18,6 +18,7 @@ from spinimpute.io.outputs import partial_name, publish_folder, writing
 from spinimpute.io.record_arrays import RecordArrays
 from spinimpute.io.records import ABSENT
 from spinimpute.io.rows import ImputedBlock, RowFormat
+from spinimpute.io.writer import descriptions
 
 _ROWS, _SAMPLES = 1000, 10_000  # in a chunk
 _TEXT = np.dtypes.StringDType()
@@ -54,6 +55,7 @@ class ZarrWriter:
         self._rows = 0
         self._group: Any = None
         self._arrays: dict[str, Any] = {}
+        self._meanings = descriptions()
 
     def __enter__(self) -> ZarrWriter:
         with writing(self._path):
@@ -170,6 +172,9 @@ class ZarrWriter:
     def _create(self, name: str, values: NDArray[Any], dimensions: tuple[str, ...]) -> Any:
         """Make an empty array; what will not be written reads as absent."""
         fill: Any = {"f": np.nan, "i": ABSENT, "b": name == "call_genotype_mask", "T": ""}[values.dtype.kind]
+        attributes: dict[str, Any] = {"_ARRAY_DIMENSIONS": list(dimensions)}
+        if meaning := self._meanings.get(name.split("_", 1)[1]):
+            attributes["description"] = meaning
         chunks = [_ROWS, *values.shape[1:]]
         if "samples" in dimensions:
             chunks[1] = min(_SAMPLES, values.shape[1])
@@ -181,7 +186,7 @@ class ZarrWriter:
             fill_value=fill,
             # Else chunks of missing numbers would be left out, and come back as others.
             config={"write_empty_chunks": True},
-            attributes={"_ARRAY_DIMENSIONS": list(dimensions)},
+            attributes=attributes,
         )
 
     def _finish(self) -> None:

@@ -110,3 +110,10 @@ def test_a_report_needs_files(tmp_path: Path, option: str) -> None:
     result = invoke("impute", *words, "--out", tmp_path / "x", "--report")
     assert result.exit_code == 1
     assert f"error: --report needs inputs that can be read twice; found {option} -" in result.stderr
+
+
+def test_a_report_needs_more_than_bgen(tmp_path: Path) -> None:
+    result = invoke("impute", "--ref", "p", "--gt", "t", "--out", tmp_path / "x.bgen", "--report")
+    assert result.exit_code == 1
+    assert "--report needs an output with DR2; found BGEN" in result.stderr
+    assert not list(tmp_path.iterdir())
