@@ -150,7 +150,8 @@ class Phaser:
             people = np.flatnonzero(is_open.any(axis=0))
             start = int(block.sites.pos[begin])
             seeds = [[self.seed, start, zlib.crc32(self.samples[s].encode())] for s in people.tolist()]
-            window.phase(alleles, is_open, people, seeds)
+            if len(people):
+                window.phase(alleles, is_open, people, seeds)
         kept = slice(begin, end)
         filled = window.fill(alleles, kept) if self.fill else None
         return PhasedSection(

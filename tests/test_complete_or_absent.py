@@ -54,6 +54,12 @@ def test_kills_at_random_moments(commands: CommandServer, tmp_path: Path, ending
     assert not killer.tally.faults
 
 
+def test_a_run_that_is_killed_goes_on_to_the_same_bytes(commands: CommandServer, tmp_path: Path) -> None:
+    killer = Killer(commands, tmp_path, seed=3)
+    killer.kill(0, resume=True)
+    assert not killer.tally.faults
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A file system of so many kilobytes, or read-only if there are none."""

@@ -142,6 +142,14 @@ def test_a_panel_that_never_varies(config: ImputeConfig) -> None:
     assert [row[9].split(":")[0] for row in rows(done.output)][::4] == [r.columns[0] for r in target()]
 
 
+def test_unphased_where_the_panel_has_nothing(config: ImputeConfig) -> None:
+    """Then there is nothing to phase by, and nothing that needs it."""
+    gt = target()
+    gt[5] = replace(gt[5], pos=gt[5].pos + 1, columns=("0/1",) * N_TARGET)
+    done = run(config, panel(), gt)
+    assert (done.records, done.fates) == (N_RECORDS, {"used": len(gt) - 1, "target-only": 1})
+
+
 def test_nothing_to_impute(config: ImputeConfig) -> None:
     gt = target(rows=slice(None))
     done = run(config, panel(), gt)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import logging
 import re
 import shutil
 import subprocess
@@ -41,7 +40,6 @@ class Workbench:
     """Good files in a folder, and a copy of them to be damaged for each case."""
 
     def __init__(self, folder: Path) -> None:
-        logging.getLogger("spinimpute").setLevel(logging.ERROR)
         torch.set_num_threads(1)
         self.good, self.bad = folder / "good", folder / "bad"
         shutil.rmtree(self.good, ignore_errors=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import json
+import logging
 import multiprocessing
 import os
 import resource
@@ -31,6 +32,7 @@ _MEMORY = 8 << 30  # bytes of address space
 def _work(first: int, last: int, results: Connection, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     warnings.simplefilter("ignore")
+    logging.getLogger("spinimpute").setLevel(logging.ERROR)
     bench = Workbench(folder)
     for seed in range(first, last):
         results.send((seed, "", "begun"))
