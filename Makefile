@@ -17,7 +17,7 @@ $(VENV)/.installed: constraints.txt pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install -q -c constraints.txt -e '.[simulate]' --group dev
+	$(PIP) install -q -c constraints.txt -e '.[simulate,paper]' --group dev
 	touch $@
 
 demo: $(VENV)/.installed
