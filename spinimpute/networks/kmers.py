@@ -16,7 +16,7 @@ def tokenise(alleles: Tensor) -> Tensor:
 
     V must be a multiple of K.
     """
-    places = 2 ** torch.arange(K - 1, -1, -1)
+    places = 2 ** torch.arange(K - 1, -1, -1, device=alleles.device)
     return (alleles.long().reshape(len(alleles), -1, K) * places).sum(-1)
 
 
