@@ -44,12 +44,16 @@ class MAB(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.feed = ResidualMLP(width, 4, functional.gelu, config.hidden_dropout)
 
-    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Map queries (..., Q, query_width) and keys (..., K, key_width) to (..., Q, width)."""
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor | None = None) -> Tensor:
+        """Map queries (..., Q, query_width) and keys (..., K, key_width) to (..., Q, width).
+
+        The values have the shape of the keys, and are the keys unless given.
+        """
+        values = keys if values is None else values
         attended = functional.scaled_dot_product_attention(
             self._split(self.query(self.norm(queries))),
             self._split(self.key(keys)),
-            self._split(self.value(keys)),
+            self._split(self.value(values)),
             dropout_p=self.attention_dropout if self.training else 0.0,
             scale=self.scale,
         )
