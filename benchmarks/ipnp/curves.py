@@ -1,7 +1,7 @@
 """One-dimensional functions drawn from Gaussian processes, and what is known of them exactly.
 
-As in the paper: inputs uniform in [-2, 2], length scale U(.1, .6), standard deviation U(.1, 1), noise of standard
-deviation .02; and as in its code, periods U(.1, .5). Axes as in `spinimpute.networks.processes`.
+As in the paper: inputs uniform in [-2, 2], length scale U(.1, .6), standard deviation U(.1, 1), noise of
+standard deviation .02; and as in its code, periods U(.1, .5). Axes as in `spinimpute.networks.processes`.
 """
 
 from __future__ import annotations
