@@ -56,14 +56,15 @@ def process_loss(process: NeuralProcess, task: Task, samples: int) -> Tensor:
     latent it is the log density itself.
     """
     x, y, points = task.all_x, task.all_y, task.all_y.shape[-2]
+    memory = process.path.encode(task.context_x, task.context_y)
     if not process.kind.latent:
         summaries = process.summaries(task.context_x, task.context_y, 1)
-        known: Tensor = process.predict(task.context_x, task.context_y, x, summaries).log_prob(y)
+        known: Tensor = process.predict(memory, summaries, x).log_prob(y)
         return -known.sum((-1, -2)).mean() / points
     prior = process.latent(task.context_x, task.context_y)
     posterior = process.latent(x, y)
     drawn: Tensor = posterior.rsample(torch.Size([samples]))
-    density = process.predict(task.context_x, task.context_y, x, drawn).log_prob(y).sum((-1, -2))
+    density = process.predict(memory, drawn, x).log_prob(y).sum((-1, -2))
     weights = density + (prior.log_prob(drawn) - posterior.log_prob(drawn)).sum(-1)  # (S, B)
     return -mean_of_exponentials(weights).mean() / points
 

@@ -108,6 +108,17 @@ class Summary(nn.Module):
         return summary
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What is kept of contexts to answer for any target: keys and values (B, M, E).
+
+    M is the number of context points, of inducing points, or 1.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+
 class TargetPath(nn.Module):
     """What a target attends to: the context points of like input, or all inducing points."""
 
@@ -119,11 +130,14 @@ class TargetPath(nn.Module):
         self.attend = MAB(width, width, width, config.attention)
         self.keys_are_inputs = encoder == "attention"
 
-    def forward(self, x: Tensor, y: Tensor, target_x: Tensor) -> Tensor:
-        """Map x (B, N, I), y (B, N, O) and target_x (B, T, I) to (B, T, E)."""
+    def encode(self, x: Tensor, y: Tensor) -> Memory:
+        """The memory of a context x (B, N, I), y (B, N, O)."""
         values = self.context(x, y)
-        keys = self.query(x) if self.keys_are_inputs else values
-        attended: Tensor = self.attend(self.query(target_x), keys, values)
+        return Memory(self.query(x) if self.keys_are_inputs else values, values)
+
+    def forward(self, memory: Memory, target_x: Tensor) -> Tensor:
+        """Map target_x (B, T, I) to (B, T, E)."""
+        attended: Tensor = self.attend(self.query(target_x), memory.keys, memory.values)
         return attended
 
 
@@ -134,10 +148,14 @@ class PooledPath(nn.Module):
         super().__init__()
         self.summary = Summary("pooling", config, config.width)
 
-    def forward(self, x: Tensor, y: Tensor, target_x: Tensor) -> Tensor:
-        """Map x (B, N, I), y (B, N, O) and target_x (B, T, I) to (B, T, E)."""
-        summary: Tensor = self.summary(x, y)
-        return summary.unsqueeze(-2).expand(-1, target_x.shape[-2], -1)
+    def encode(self, x: Tensor, y: Tensor) -> Memory:
+        """The memory of a context x (B, N, I), y (B, N, O)."""
+        summary = self.summary(x, y).unsqueeze(-2)
+        return Memory(summary, summary)
+
+    def forward(self, memory: Memory, target_x: Tensor) -> Tensor:
+        """Map target_x (B, T, I) to (B, T, E)."""
+        return memory.values.expand(-1, target_x.shape[-2], -1)
 
 
 class NeuralProcess(nn.Module):
@@ -147,7 +165,7 @@ class NeuralProcess(nn.Module):
         super().__init__()
         self.kind, self.config = kind, config
         pooled = kind.encoder == "pooling"
-        self.path: nn.Module = PooledPath(config) if pooled else TargetPath(kind.encoder, config)
+        self.path = PooledPath(config) if pooled else TargetPath(kind.encoder, config)
         self.summary = Summary(kind.encoder, config, config.width * (2 if kind.latent else 1))
         self.decoder = perceptron(
             config.inputs + 2 * config.width, config.width, 2 * config.outputs, config.decoder_depth
@@ -166,10 +184,12 @@ class NeuralProcess(nn.Module):
         summary: Tensor = self.summary(x, y)
         return summary.unsqueeze(0)
 
-    def predict(self, x: Tensor, y: Tensor, target_x: Tensor, summaries: Tensor) -> Normal:
-        """The distributions (S, B, T, O) at target_x (B, T, I), given the context and summaries (S, B, E)."""
+    def predict(self, memory: Memory, summaries: Tensor, target_x: Tensor) -> Normal:
+        """The distributions (S, B, T, O) at target_x (B, T, I), given what `path.encode` and `summaries`
+        (S, B, E) made of the context; with inducing points the time does not depend on its size.
+        """
         samples, targets = len(summaries), target_x.shape[-2]
-        known = torch.cat([self.path(x, y, target_x), target_x], -1).expand(samples, -1, -1, -1)
+        known = torch.cat([self.path(memory, target_x), target_x], -1).expand(samples, -1, -1, -1)
         means, spreads = self.decoder(
             torch.cat([summaries.unsqueeze(-2).expand(-1, -1, targets, -1), known], -1)
         ).chunk(2, -1)
@@ -177,7 +197,7 @@ class NeuralProcess(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor, target_x: Tensor, samples: int = 1) -> Normal:
         """The distributions (S, B, T, O) at targets (B, T, I), given the context x (B, N, I), y (B, N, O)."""
-        return self.predict(x, y, target_x, self.summaries(x, y, samples))
+        return self.predict(self.path.encode(x, y), self.summaries(x, y, samples), target_x)
 
 
 def build_process(name: str, config: ProcessConfig) -> NeuralProcess:

@@ -72,12 +72,8 @@ def test_loss_of_latent_processes_is_importance_weighted(name: str) -> None:
             weights = []
             for sample in range(samples):
                 z = posterior.mean[function] + posterior.stddev[function] * noise[sample, function]
-                predicted = process.predict(
-                    task.context_x[[function]],
-                    task.context_y[[function]],
-                    task.all_x[[function]],
-                    z[None, None],
-                )
+                memory = process.path.encode(task.context_x[[function]], task.context_y[[function]])
+                predicted = process.predict(memory, z[None, None], task.all_x[[function]])
                 logs = stats.norm.logpdf(
                     task.all_y[function].numpy(),
                     predicted.mean[0, 0].numpy(),
@@ -102,7 +98,8 @@ def test_the_importance_weighted_bound_rises_towards_the_evidence() -> None:
     @torch.no_grad()
     def joint(z: float) -> float:
         summaries = torch.full((1, 1, 1), z, dtype=torch.float64)
-        predicted = process.predict(task.context_x, task.context_y, task.all_x, summaries)
+        memory = process.path.encode(task.context_x, task.context_y)
+        predicted = process.predict(memory, summaries, task.all_x)
         return math.exp(float(predicted.log_prob(task.all_y).sum())) * stats.norm.pdf(z, mean, spread)
 
     evidence = math.log(integrate.quad(joint, mean - 8 * spread, mean + 8 * spread)[0]) / 10

@@ -97,9 +97,13 @@ def test_targets_do_not_leak(name: str) -> None:
 def test_only_attention_tells_targets_apart_by_the_context(name: str) -> None:
     """The path of a target depends on its input; CNP's does not."""
     task = draw_task()
-    path = build(name).path(task.context_x, task.context_y, task.target_x)
+
+    def follow(process: NeuralProcess) -> Tensor:
+        followed: Tensor = process.path(process.path.encode(task.context_x, task.context_y), task.target_x)
+        return followed
+
+    path, pooled = follow(build(name)), follow(build("CNP"))
     assert not torch.isclose(path[:, 0], path[:, 1]).any()
-    pooled = build("CNP").path(task.context_x, task.context_y, task.target_x)
     assert torch.equal(pooled[:, 0], pooled[:, 1])
 
 
@@ -171,12 +175,13 @@ def test_gradients_against_finite_differences(name: str) -> None:
     assert torch.autograd.gradcheck(loss, inputs, eps=1e-6, atol=1e-6, rtol=1e-4, fast_mode=True)
 
 
-def test_inducing_points_hold_the_memory_of_any_context() -> None:
-    process = build("IPNP")
+@pytest.mark.parametrize(("name", "size"), [("IPNP", SMALL.inducing), ("ANP", None), ("NP", 1)])
+def test_what_is_kept_of_a_context(name: str, size: int | None) -> None:
+    process = build(name)
     for context in (1, 7, 50):
         task = draw_task(context=context)
-        memory = process.path.context(task.context_x, task.context_y)
-        assert memory.shape == (2, SMALL.inducing, SMALL.width)
+        memory = process.path.encode(task.context_x, task.context_y)
+        assert memory.keys.shape == memory.values.shape == (2, size or context, SMALL.width)
 
 
 def test_the_latent_has_the_published_spread() -> None:
