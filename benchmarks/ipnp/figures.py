@@ -47,7 +47,7 @@ def draw_scores(path: Path, experiment: Experiment, scores: dict[str, dict[str, 
         style = "k--" if network == FLOORED else "o-"
         means = [float(m.log_density.mean()) for _, m in sizes]
         panels[0].semilogx([size for size, _ in sizes], means, style, label=network, base=2, markersize=4)
-    panels[0].set(xlabel="context points", ylabel="target log likelihood, nats per target", ylim=(-0.5, 1.5))
+    panels[0].set(xlabel="context points", ylabel="target log likelihood, nats per target", ylim=(-1, 1.5))
     panels[0].legend(fontsize=7)
     for panel, kernel in zip(panels[1:], KERNELS, strict=True):
         panel.plot([0, 1], [0, 1], color="0.7")
@@ -125,7 +125,7 @@ def draw_pictures_figure(out: Path, setting: Setting) -> None:
     context_y = values.gather(1, seen.unsqueeze(-1))
     task = Task(pixel_inputs(seen), context_y, pixel_inputs(everything), values)
     shown = torch.full_like(values, torch.nan).scatter(1, seen.unsqueeze(-1), context_y)
-    figure, panels = plt.subplots(6, 2 + len(networks), figsize=(2 * (2 + len(networks)), 12))
+    figure, panels = plt.subplots(6, 2 + len(networks), figsize=(1.6 * (2 + len(networks)), 9.6))
     columns: dict[str, tuple[Tensor, Tensor | None]] = {
         "picture": (values, None),
         f"{experiment.context[1]} pixels": (shown, None),
