@@ -148,7 +148,7 @@ def _image(panel: Axes, values: Tensor | None, colours: str, ends: tuple[float, 
     panel.axis("off")
     if values is not None:
         colour_map = mpl.colormaps[colours].with_extremes(bad="tab:blue")
-        panel.imshow(values.view(SIDE, SIDE), cmap=colour_map, vmin=ends[0], vmax=ends[1])
+        panel.imshow(values.view(SIDE, SIDE).numpy(), cmap=colour_map, vmin=ends[0], vmax=ends[1])
 
 
 @torch.no_grad()
