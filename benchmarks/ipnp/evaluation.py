@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Normal
 
-from benchmarks.ipnp.curves import KERNELS, draw_curves, exact_prediction
+from benchmarks.ipnp.curves import KERNELS, Curves, draw_curves, exact_prediction
 from benchmarks.ipnp.pictures import ask_pixels, draw_pictures
 from benchmarks.ipnp.settings import Experiment, Setting
 from spinimpute.networks.likelihood import Scores, Task, calibration_error, coverage, score, score_mixture
@@ -36,14 +36,6 @@ class Measured:
     calibration: float
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Functions to ask a network for, and where it is known, the exact answer."""
-
-    task: Task
-    exact: Normal | None
-
-
 def conditions(experiment: Experiment, setting: Setting) -> dict[str, tuple[str, tuple[int, int]]]:
     """Kinds of functions and ranges of contexts to evaluate an experiment's networks on, by name."""
     if experiment.data == "pictures":
@@ -56,20 +48,19 @@ def conditions(experiment: Experiment, setting: Setting) -> dict[str, tuple[str,
 
 def draw_batches(
     functions: str, context: tuple[int, int], experiment: Experiment, number: int, device: torch.device
-) -> Iterator[Batch]:
+) -> Iterator[Curves | Task]:
     """The same functions for every network; the context of a batch is of a random size."""
     for start in range(0, number, BATCH):
         torch.manual_seed(SEED + start)
         size, targets = int(torch.randint(context[0], context[1] + 1, ())), experiment.targets[1]
         if functions == "pictures":
-            yield Batch(ask_pixels(draw_pictures(BATCH, device), size, targets), None)
+            yield ask_pixels(draw_pictures(BATCH, device), size, targets)
         else:
-            curves = draw_curves(functions, BATCH, size, targets, device)
-            yield Batch(curves.task, exact_prediction(curves))
+            yield draw_curves(functions, BATCH, size, targets, device)
 
 
 def evaluate(
-    experiment: Experiment, setting: Setting, device: torch.device, scorer: Callable[[Batch], Scores]
+    experiment: Experiment, setting: Setting, device: torch.device, scorer: Callable[[Curves | Task], Scores]
 ) -> dict[str, Measured]:
     """What a scorer makes of all conditions of an experiment."""
     measured = {}
@@ -85,21 +76,22 @@ def evaluate(
     return measured
 
 
-def network_scorer(process: NeuralProcess, samples: int) -> Callable[[Batch], Scores]:
+def network_scorer(process: NeuralProcess, samples: int) -> Callable[[Curves | Task], Scores]:
     """Scores of a network."""
-    return lambda batch: score(process, batch.task, samples)
+    return lambda batch: score(process, batch.task if isinstance(batch, Curves) else batch, samples)
 
 
-def exact_scorer(floor: float) -> Callable[[Batch], Scores]:
+def exact_scorer(floor: float) -> Callable[[Curves | Task], Scores]:
     """Scores of the Gaussian process that the curves come from, with spreads of at least `floor`.
 
     With the networks' floor it is the best that any of them could say of a target by itself.
     """
 
-    def scorer(batch: Batch) -> Scores:
-        assert batch.exact is not None
-        spread: Tensor = batch.exact.stddev.clamp(min=floor)
-        return score_mixture(Normal(batch.exact.mean, spread), batch.task.target_y.double())
+    def scorer(batch: Curves | Task) -> Scores:
+        assert isinstance(batch, Curves)
+        exact = exact_prediction(batch)
+        spread: Tensor = exact.stddev.clamp(min=floor)
+        return score_mixture(Normal(exact.mean, spread), batch.task.target_y.double())
 
     return scorer
 

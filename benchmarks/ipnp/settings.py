@@ -76,7 +76,7 @@ class Setting:
 
 
 PICTURES = ProcessConfig(inputs=2, value_depth=6, query_depth=3, summary_depth=3, decoder_depth=5)
-ALL = ("CANP", "CIPNP", "ANP", "IPNP", "CNP", "NP")  # what the claim compares comes first
+ALL = ("CNP", "CANP", "CIPNP", "IPNP", "ANP", "NP")  # what shows most comes first
 
 FULL = Setting(
     name="full",
@@ -134,7 +134,7 @@ QUICK = Setting(
     seeds=(1,),
     tasks=256,
     samples=50,
-    sizes=(16, 32, 64, 128, 256, 512, 1024),
+    sizes=(16, 32, 64, 128, 256, 512),
     cost_sizes=tuple(2**power for power in range(7, 16)),
     cost_batch=1,
     cost_width=64,
