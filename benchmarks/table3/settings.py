@@ -68,7 +68,7 @@ QUICK = Setting(
         masking=MaskingConfig(targets=0.5),
         validate_every=100,
     ),
-    mlp_hidden=((256,), (512,), (256, 256)),
+    mlp_hidden=((128,), (512,)),
     mlp_dropout=0.2,
     mlp_training=replace(MLP_TRAINING, steps=800, learning_rate=0.03, rows=128, validate_every=100),
     ablation_windows=2,
