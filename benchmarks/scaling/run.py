@@ -12,7 +12,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,11 +42,25 @@ class Sizes:
     with_attributes: int
     attributes: tuple[int, ...]
     with_datapoints: int
+    most_flattened: int  # attributes of encoders whose weights grow with their square
+
+    def points(self) -> Iterator[tuple[str, int, str]]:
+        """Axis, size and method of all points."""
+        for axis, size in [("datapoints", n) for n in self.datapoints] + [
+            ("attributes", n) for n in self.attributes
+        ]:
+            for method in METHODS:
+                if method == "spin" or axis == "datapoints" or size <= self.most_flattened:
+                    yield axis, size, method
+
+
+def _doubling(first: int, last: int) -> tuple[int, ...]:
+    return tuple(first * 2**i for i in range((last // first).bit_length()))
 
 
 SETTINGS = {
-    "quick": Sizes((128, 256, 512, 1024, 2048, 4096), 50, (16, 32, 64, 128, 256), 64),
-    "full": Sizes((256, 512, 1024, 2048, 4096, 8192, 16384), 50, (16, 32, 64, 128, 256, 512), 256),
+    "quick": Sizes(_doubling(128, 4096), 16, _doubling(16, 4096), 64, 256),
+    "full": Sizes(_doubling(256, 16384), 50, _doubling(16, 16384), 256, 512),
 }
 
 
@@ -80,13 +94,11 @@ def measure_all(out: Path, setting: str, device: str, repeats: int) -> list[Poin
     sizes, kept = SETTINGS[setting], out / "results.json"
     points = [Point(**point) for point in json.loads(kept.read_text())] if kept.exists() else []
     there = {(point.method, point.axis, point.size) for point in points}
-    for axis in ("datapoints", "attributes"):
-        for size in getattr(sizes, axis):
-            for method in METHODS:
-                if (method, axis, size) not in there:
-                    points.append(measure(method, axis, size, sizes, device, repeats))
-                    kept.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
-                    print(points[-1], flush=True)
+    for axis, size, method in sizes.points():
+        if (method, axis, size) not in there:
+            points.append(measure(method, axis, size, sizes, device, repeats))
+            kept.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
+            print(points[-1], flush=True)
     return points
 
 
