@@ -31,6 +31,7 @@ class Setting:
     seeds: tuple[int, ...]
     config: TableConfig
     training: TableTraining
+    learning_rates: dict[str, float]  # of networks that need another one
     mlp_hidden: tuple[tuple[int, ...], ...]  # shapes to choose from by validation
     mlp_dropout: float
     mlp_training: TableTraining
@@ -46,6 +47,7 @@ FULL = Setting(
     seeds=(1, 2, 3),
     config=TableConfig(),
     training=TableTraining(),
+    learning_rates={},
     mlp_hidden=((1024,), (4096,), (4096, 4096), (7168, 7168)),
     mlp_dropout=0.4,
     mlp_training=replace(MLP_TRAINING, learning_rate=1e-3, rows=512),
@@ -68,6 +70,7 @@ QUICK = Setting(
         masking=MaskingConfig(targets=0.5),
         validate_every=100,
     ),
+    learning_rates={"set_tf": 0.01},  # at .03 it does not learn
     mlp_hidden=((128,), (512,)),
     mlp_dropout=0.2,
     mlp_training=replace(MLP_TRAINING, steps=800, learning_rate=0.03, rows=128, validate_every=100),
@@ -94,7 +97,8 @@ ABLATIONS = (
 
 def recipe(method: str, setting: Setting, seed: int) -> Recipe:
     """How a neural row of the table, or an ablation of SPIN, is made."""
-    config, training = setting.config, replace(setting.training, seed=seed)
+    rate = setting.learning_rates.get(method, setting.training.learning_rate)
+    config, training = setting.config, replace(setting.training, seed=seed, learning_rate=rate)
     if method in NETWORKS:
         return Recipe(NETWORKS[method], config, training)
     if method == "spin_random_masks":
