@@ -22,6 +22,7 @@ import numpy as np
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 METHODS = {
     "spin": "SPIN encoder",
@@ -139,6 +140,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
             for method, name in METHODS.items():
                 sizes, values = curve(points, method, axis, cost)
                 panel.loglog(sizes, values, "o-", label=f"{name}: {slope(sizes, values):.2f}")
+            panel.xaxis.set_minor_formatter(NullFormatter())
             panel.set_xlabel(axis)
             panel.set_ylabel(f"{label}, {cost}")
             panel.legend(fontsize=7, title="slope, largest sizes")

@@ -70,7 +70,7 @@ QUICK = Setting(
         masking=MaskingConfig(targets=0.5),
         validate_every=100,
     ),
-    learning_rates={"set_tf": 0.01},  # at .03 it does not learn
+    learning_rates={"npt": 0.015, "set_tf": 0.01},  # at .03 Set-TF does not learn
     mlp_hidden=((128,), (512,)),
     mlp_dropout=0.2,
     mlp_training=replace(MLP_TRAINING, steps=800, learning_rate=0.03, rows=128, validate_every=100),

@@ -46,16 +46,23 @@ class MAB(nn.Module):
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Map queries (..., Q, query_width) and keys (..., K, key_width) to (..., Q, width)."""
-        attended = functional.scaled_dot_product_attention(
+        attended = self._attend(
             self._split(self.query(self.norm(queries))),
             self._split(self.key(keys)),
             self._split(self.value(keys)),
-            dropout_p=self.attention_dropout if self.training else 0.0,
-            scale=self.scale,
         )
         mixed: Tensor = self.dropout(self.mix(attended.transpose(-3, -2).flatten(-2)))
         fed: Tensor = self.feed(self.residual(queries) + mixed)
         return fed
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Attention of every head, (..., heads, Q, width / heads)."""
+        if queries.dim() == 3:  # torch's fused kernels want a batch axis
+            return self._attend(queries[None], keys[None], values[None])[0]
+        dropout = self.attention_dropout if self.training else 0.0
+        return functional.scaled_dot_product_attention(
+            queries, keys, values, dropout_p=dropout, scale=self.scale
+        )
 
     def _split(self, values: Tensor) -> Tensor:
         """(..., N, width) to (..., heads, N, width / heads)."""
