@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.scores import Key
 from benchmarks.accuracy.tools import Command, run
 from benchmarks.table3.windows import Window
-from spinimpute.evaluate import Key
 
 MODEL = "spin-small"
 
