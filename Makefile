@@ -23,9 +23,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed
 	mkdir -p demo
 	$(BIN)/spinimpute impute --ref examples/panel.vcf.gz --gt examples/target.vcf.gz \
-	  --map examples/plink.map --out demo/imputed.vcf.gz
-	$(BIN)/python examples/score.py --truth examples/truth.vcf.gz --panel examples/panel.vcf.gz \
-	  --target examples/target.vcf.gz --imputed demo/imputed.vcf.gz
+	  --map examples/plink.map --out demo/imputed --report
+	$(BIN)/spinimpute evaluate --truth examples/truth.vcf.gz --imputed demo/imputed.vcf.gz \
+	  --ref examples/panel.vcf.gz --typed examples/target.vcf.gz --out demo/imputed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q

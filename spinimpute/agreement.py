@@ -58,7 +58,7 @@ def check_shared_sites(tables: Sequence[FateTable], panel_path: Path, target_pat
 
 def check_alleles(tables: Sequence[FateTable], target_path: Path, limit: float = 0.1) -> None:
     """Raise SpinImputeError if a larger share of the matching records is swapped or flipped, unmended."""
-    unmended = sum(_unmended(table) for table in tables)
+    unmended = sum(table.unmended for table in tables)
     total = unmended + sum(table.used for table in tables)
     if unmended >= _FEWEST and unmended > limit * total:
         raise SpinImputeError(
@@ -67,11 +67,6 @@ def check_alleles(tables: Sequence[FateTable], target_path: Path, limit: float =
             found=f"{unmended} of {total}",
             remedy="--fix swap,strand mends them; or check the genome build",
         )
-
-
-def _unmended(table: FateTable) -> int:
-    mendable = table.counts[Fate.SWAPPED] + table.counts[Fate.STRAND_FLIPPED]
-    return mendable - (table.used - table.counts[Fate.USED])
 
 
 def _reasons(tables: Sequence[FateTable]) -> str:

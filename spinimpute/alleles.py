@@ -30,6 +30,10 @@ RANK = {
     )
 }
 
+# The panel's codes for the codes of a target record that turns out to be one of these although its alleles, A
+# and T or C and G, fit both.
+MENDING = {Fate.SWAPPED: (1, 0), Fate.STRAND_FLIPPED: (0, 1)}
+
 
 def compare(panel: Alleles, target: Alleles) -> tuple[Fate, tuple[int, ...]]:
     """Judge one pair of records at one position; the codes are the panel's for target codes 0, 1, ..."""

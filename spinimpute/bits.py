@@ -73,6 +73,20 @@ def unpack(words: NDArray[np.uint64], n_variants: int) -> NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def turn(packed: NDArray[np.uint8], first: int, words: NDArray[np.uint64]) -> None:
+    """Set the bits of words (N, W) from number first on as those of packed (C, bytes), turned around."""
+    for byte in range(packed.shape[1]):
+        for c in range(packed.shape[0]):
+            bits = packed[c, byte]
+            if bits == 0:
+                continue
+            word, bit = (first + c) >> 6, np.uint64((first + c) & 63)
+            for j in range(8):
+                if bits >> np.uint8(j) & np.uint8(1):
+                    words[8 * byte + j, word] |= np.uint64(1) << bit
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def masked(word: np.uint64, index: int, start: int, stop: int) -> np.uint64:
     """Clear the bits of word number index that lie outside slots [start, stop)."""
     if index == start >> 6:

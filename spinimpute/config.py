@@ -8,7 +8,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from spinimpute.alleles import Fate
 from spinimpute.errors import SpinImputeError
+
+# What --fix may mend.
+FIXES = {"swap": Fate.SWAPPED, "strand": Fate.STRAND_FLIPPED}
+
+MAF_EDGES = (0.0, 0.002, 0.005, 0.01, 0.05, 0.5)  # of the bins in which accuracy is given
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,14 @@ class ImputeConfig:
     exclude_samples: Path | None = None
     exclude_markers: Path | None = None
     allow_overlap: bool = False
+    keep_target_only: bool = False
+    fix: tuple[str, ...] = ()  # of FIXES
+    impute: bool = True  # no: phase the typed records and fill their gaps, nothing else
 
     def __post_init__(self) -> None:
         _require(self.window > 0, "--window must be above 0 cM", self.window)
         _require(self.overlap >= 0, "--overlap must be 0 cM or more", self.overlap)
+        _require(set(self.fix) <= set(FIXES), "--fix must be swap, strand or both", ",".join(self.fix))
         _check_run(self.nthreads, self.seed)
 
 

@@ -1,7 +1,6 @@
-"""Copying alleles from packed context haplotypes: the predictor's sums, without ever unpacking the panel.
+"""Copying alleles from context haplotypes: the predictor's sums, without ever unpacking the panel.
 
-A slot is a bit of a packed core: one variant, or padding that no haplotype carries. Bits mark the rarer
-allele, so few are set and a segment costs little more than its carriers.
+Marks stand for the rarer allele, so they are few, and a segment costs little more than its carriers.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import masked, popcount, trailing_zeros
+from spinimpute.bits import masked, n_words, popcount, trailing_zeros
+from spinimpute.marks import HaplotypeMarks, skip_before
 
 # Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
 FLOOR_CM = 1e-3
@@ -22,11 +22,11 @@ LEAST_DOSE = 1e-3
 
 @dataclass(frozen=True)
 class Segments:
-    """The slots of a core cut at the anchors: segment j lies between anchors left[j] and right[j].
+    """The V variants of a core cut at the anchors: segment j lies between anchors left[j] and right[j].
 
-    start (J + 1,) slot bounds; left, right (J,) anchor indices, equal before the first and after the last
-    anchor; share (slots,) of the right anchor, linear in cM; near (slots,) cM to the nearer anchor; log_odds
-    (slots,) of the marked allele; task (A, 2) token features.
+    start (A + 2,) bounds in variants: segments j and j + 1 lie at anchor j; left, right (A + 1,) anchor
+    indices, equal before the first and after the last anchor; share (V,) of the right anchor, linear in cM;
+    near (V,) cM to the nearer anchor; log_odds (V,) of the marked allele; task (A, 2) token features.
     """
 
     start: NDArray[np.int64]
@@ -40,12 +40,14 @@ class Segments:
 
 @dataclass(frozen=True)
 class Queries:
-    """Slots that somebody in the context or a chain carries: target (Q,), slot (Q,), and frequency (Q, H),
-    chain (Q, P), entropy (Q, H), query (Q, 4) as `Calibration.forward` takes them.
+    """Variants that somebody in the context or a chain carries: target (Q,), variant (Q,), and frequency (Q,
+    H), chain (Q, P), entropy (Q, H), query (Q, 4) as `Calibration.forward` takes them.
+
+    They are in order of target and variant.
     """
 
     target: NDArray[np.int32]
-    slot: NDArray[np.int32]
+    variant: NDArray[np.int32]
     frequency: NDArray[np.float32]
     chain: NDArray[np.float32]
     entropy: NDArray[np.float32]
@@ -58,7 +60,7 @@ def cut_segments(
     anchor_cm: NDArray[np.float64],
     task: NDArray[np.float32],
 ) -> Segments:
-    """Cut slots at map positions cm (slots,), ascending, at the anchors."""
+    """Cut variants at map positions cm (V,), ascending, at the anchors."""
     last = len(anchor_cm) - 1
     inner = np.searchsorted(cm, anchor_cm)
     start = np.concatenate([[0], inner, [len(cm)]]).astype(np.int64)
@@ -67,120 +69,159 @@ def cut_segments(
     segment = np.repeat(np.arange(last + 2), np.diff(start))
     low, high = anchor_cm[left[segment]], anchor_cm[right[segment]]
     span = high - low
-    share = np.divide(cm - low, span, out=np.full(len(cm), 0.5), where=span > 0)
+    # The outermost anchors have what lies beyond them to themselves.
+    alone = np.where(segment == 0, 1.0, np.where(segment == last + 1, 0.0, 0.5))
+    share = np.divide(cm - low, span, out=alone, where=span > 0)
     near = np.minimum(np.abs(cm - low), np.abs(high - cm))
     return Segments(start, left, right, share.astype(np.float32), near.astype(np.float32), log_odds, task)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _carried(
-    words: NDArray[np.uint64],
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
+def _mark(variant: int, carried: NDArray[np.uint64]) -> None:
+    carried[variant >> 6] |= np.uint64(1) << np.uint64(variant & 63)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _mark_carried(
+    marks: HaplotypeMarks,
+    context: NDArray[np.int32],
+    start: NDArray[np.int64],
+    common: NDArray[np.int64],
+    carried: NDArray[np.uint64],
+) -> None:
+    """Set the bits of carried (ceil(V / 64),) that some context haplotype (A, K) carries in the two segments
+    at its anchor; start and common (J + 1,) bound the segments among all and among common variants.
+    """
+    reached = marks.starts.copy()
+    for a in range(context.shape[0]):
+        low, high = start[a], start[a + 2]
+        for k in range(context.shape[1]):
+            n = context[a, k]
+            i = skip_before(marks.rare, reached[n], marks.starts[n + 1], low)
+            reached[n] = i
+            while i < marks.starts[n + 1] and marks.rare[i] < high:
+                _mark(marks.rare[i], carried)
+                i += 1
+        first, last = common[a], common[a + 2]
+        if first == last:
+            continue
+        for w in range(first >> 6, ((last - 1) >> 6) + 1):
+            union = np.uint64(0)
+            for k in range(context.shape[1]):
+                union |= marks.words[context[a, k], w]
+            union = masked(union, w, first, last)
+            while union != 0:
+                _mark(marks.common[(w << 6) + trailing_zeros(union)], carried)
+                union &= union - np.uint64(1)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _mark_dosed(dose: NDArray[np.float32], carried: NDArray[np.uint64]) -> None:
+    """Set the bits of carried that a chain's dose (V, P) speaks of."""
+    for w in range(carried.shape[0]):
+        word = np.uint64(0)
+        for v in range(w << 6, min((w + 1) << 6, dose.shape[0])):
+            for i in range(dose.shape[1]):
+                word |= np.uint64(dose[v, i] > LEAST_DOSE) << np.uint64(v & 63)
+        carried[w] |= word
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _find(
+    marks: HaplotypeMarks,
+    context: NDArray[np.int32],
     dose: NDArray[np.float32],
-    start: int,
-    stop: int,
+    start: NDArray[np.int64],
+    common: NDArray[np.int64],
     carried: NDArray[np.uint64],
 ) -> int:
-    """Mark in carried (words of the segment) the slots that some haplotype of the two contexts (K,)
-    carries, or a chain's dose (slots, P); count.
-    """
-    first, last = start >> 6, (stop - 1) >> 6
+    """Mark in carried (T, ceil(V / 64)) what each target is asked about; count."""
     total = 0
-    for w in range(first, last + 1):
-        union = np.uint64(0)
-        for k in range(left.shape[0]):
-            union |= words[left[k], w] | words[right[k], w]
-        for s in range(max(start, w << 6), min(stop, (w + 1) << 6)):
-            for i in range(dose.shape[1]):
-                if dose[s, i] > LEAST_DOSE:
-                    union |= np.uint64(1) << np.uint64(s & 63)
-        carried[w - first] = masked(union, w, start, stop)
-        total += popcount(carried[w - first])
+    for t in range(context.shape[0]):
+        _mark_carried(marks, context[t], start, common, carried[t])
+        _mark_dosed(dose[t], carried[t])
+        for w in range(carried.shape[1]):
+            total += popcount(carried[t, w])
     return total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add(part: np.float32, weights: NDArray[np.float32], frequency: NDArray[np.float32]) -> None:
+    for h in range(weights.shape[0]):
+        frequency[h] += part * weights[h]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _accumulate(
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     context: NDArray[np.int32],
     weights: NDArray[np.float32],
+    start: NDArray[np.int64],
+    common: NDArray[np.int64],
     share: NDArray[np.float32],
-    is_left: bool,
-    start: int,
-    stop: int,
     row_of: NDArray[np.int32],
     frequency: NDArray[np.float32],
 ) -> None:
-    """Add each carrier's weights (K, H), times its anchor's share of the slot, to the rows of its slots."""
-    for k in range(context.shape[0]):
-        for w in range(start >> 6, ((stop - 1) >> 6) + 1):
-            word = masked(words[context[k], w], w, start, stop)
-            while word != 0:
-                s = (w << 6) + trailing_zeros(word)
-                row = row_of[s - start]
-                word &= word - np.uint64(1)
-                part = np.float32(1) - share[s] if is_left else share[s]
-                for h in range(weights.shape[1]):
-                    frequency[row, h] += part * weights[k, h]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _count(
-    words: NDArray[np.uint64],
-    context: NDArray[np.int32],
-    dose: NDArray[np.float32],
-    start: NDArray[np.int64],
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-    scratch: NDArray[np.uint64],
-) -> int:
-    total = 0
-    for t in range(context.shape[0]):
-        for j in range(left.shape[0]):
-            if start[j + 1] > start[j]:
-                sides = context[t, left[j]], context[t, right[j]]
-                total += _carried(words, sides[0], sides[1], dose[t], start[j], start[j + 1], scratch)
-    return total
+    """Add each carrier's weights (A, K, H), times its anchor's share of the variant, to the rows of what it
+    carries in the two segments at its anchor.
+    """
+    reached = marks.starts.copy()
+    for a in range(context.shape[0]):
+        low, middle, high = start[a], start[a + 1], start[a + 2]
+        first, last = common[a], common[a + 2]
+        for k in range(context.shape[1]):
+            n = context[a, k]
+            i = skip_before(marks.rare, reached[n], marks.starts[n + 1], low)
+            reached[n] = i
+            while i < marks.starts[n + 1] and marks.rare[i] < high:
+                v = marks.rare[i]
+                i += 1
+                part = share[v] if v < middle else np.float32(1) - share[v]
+                _add(part, weights[a, k], frequency[row_of[v]])
+            if first == last:
+                continue
+            for w in range(first >> 6, ((last - 1) >> 6) + 1):
+                word = masked(marks.words[n, w], w, first, last)
+                while word != 0:
+                    v = marks.common[(w << 6) + trailing_zeros(word)]
+                    word &= word - np.uint64(1)
+                    part = share[v] if v < middle else np.float32(1) - share[v]
+                    _add(part, weights[a, k], frequency[row_of[v]])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _open_rows(
-    carried: NDArray[np.uint64],
-    low: int,
-    high: int,
-    row: int,
-    row_of: NDArray[np.int32],
-    slot: NDArray[np.int32],
+    carried: NDArray[np.uint64], row: int, row_of: NDArray[np.int32], variant: NDArray[np.int32]
 ) -> int:
-    """Give the carried slots of a segment [low, high) rows from `row` on; return the next free row."""
-    for w in range(low >> 6, ((high - 1) >> 6) + 1):
-        word = carried[w - (low >> 6)]
+    """Give the variants that are set in carried rows from `row` on; return the next free row."""
+    for w in range(carried.shape[0]):
+        word = carried[w]
         while word != 0:
-            s = (w << 6) + trailing_zeros(word)
+            v = (w << 6) + trailing_zeros(word)
             word &= word - np.uint64(1)
-            row_of[s - low], slot[row] = row, s
+            row_of[v], variant[row] = row, v
             row += 1
     return row
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy(
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     context: NDArray[np.int32],
     weights: NDArray[np.float32],
     entropy: NDArray[np.float32],
     dose: NDArray[np.float32],
     start: NDArray[np.int64],
+    common: NDArray[np.int64],
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     share: NDArray[np.float32],
     near: NDArray[np.float32],
     log_odds: NDArray[np.float32],
     task: NDArray[np.float32],
-    scratch: NDArray[np.uint64],
+    carried: NDArray[np.uint64],
     target: NDArray[np.int32],
-    slot: NDArray[np.int32],
+    variant: NDArray[np.int32],
     frequency: NDArray[np.float32],
     chain: NDArray[np.float32],
     spread: NDArray[np.float32],
@@ -189,56 +230,53 @@ def _copy(
     row_of = np.empty(share.shape[0], np.int32)
     row = 0
     for t in range(context.shape[0]):
-        for j in range(left.shape[0]):
-            low, high, a, b = start[j], start[j + 1], left[j], right[j]
-            if high == low:
-                continue
-            _carried(words, context[t, a], context[t, b], dose[t], low, high, scratch)
-            first = row
-            row = _open_rows(scratch, low, high, row, row_of, slot)
-            for r in range(first, row):
-                s = slot[r]
-                target[r] = t
-                query[r, 0] = log_odds[s]
-                query[r, 1] = np.log(near[s] + FLOOR_CM)
-                for i in range(task.shape[1]):
-                    query[r, 2 + i] = task[a, i] + share[s] * (task[b, i] - task[a, i])
-                for h in range(spread.shape[1]):
-                    spread[r, h] = entropy[t, a, h] + share[s] * (entropy[t, b, h] - entropy[t, a, h])
-                for i in range(chain.shape[1]):
-                    chain[r, i] = dose[t, s, i]
-            _accumulate(words, context[t, a], weights[t, a], share, True, low, high, row_of, frequency)
-            _accumulate(words, context[t, b], weights[t, b], share, False, low, high, row_of, frequency)
+        first, j = row, 0
+        row = _open_rows(carried[t], row, row_of, variant)
+        for r in range(first, row):
+            v = variant[r]
+            while v >= start[j + 1]:
+                j += 1
+            a, b = left[j], right[j]
+            target[r] = t
+            query[r, 0] = log_odds[v]
+            query[r, 1] = np.log(near[v] + FLOOR_CM)
+            for i in range(task.shape[1]):
+                query[r, 2 + i] = task[a, i] + share[v] * (task[b, i] - task[a, i])
+            for h in range(spread.shape[1]):
+                spread[r, h] = entropy[t, a, h] + share[v] * (entropy[t, b, h] - entropy[t, a, h])
+            for i in range(chain.shape[1]):
+                chain[r, i] = dose[t, v, i]
+        _accumulate(marks, context[t], weights[t], start, common, share, row_of, frequency)
 
 
 def copy_alleles(
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     segments: Segments,
     context: NDArray[np.int32],
     weights: NDArray[np.float32],
     entropy: NDArray[np.float32],
     dose: NDArray[np.float32],
 ) -> Queries:
-    """Sum the copying weights of the carriers of every slot, blended between the anchors linearly in cM.
+    """Sum the copying weights of the carriers of every variant, blended between the anchors linearly in cM.
 
-    words (N, W) packed core; context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H); dose (T,
-    slots, P) of the Li-Stephens chains.
+    context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H); dose (T, V, P) of the Li-Stephens
+    chains.
     """
-    start, left, right = segments.start, segments.left, segments.right
-    scratch = np.empty(words.shape[1] + 1, np.uint64)
-    n, n_heads = _count(words, context, dose, start, left, right, scratch), weights.shape[3]
+    common = np.searchsorted(marks.common, segments.start)
+    carried = np.zeros((len(context), n_words(dose.shape[1])), np.uint64)
+    n, n_heads = _find(marks, context, dose, segments.start, common, carried), weights.shape[3]
     queries = Queries(
         target=np.empty(n, np.int32),
-        slot=np.empty(n, np.int32),
+        variant=np.empty(n, np.int32),
         frequency=np.zeros((n, n_heads), np.float32),
         chain=np.empty((n, dose.shape[2]), np.float32),
         entropy=np.empty((n, n_heads), np.float32),
         query=np.empty((n, 4), np.float32),
     )
     _copy(
-        words, context, weights, entropy, dose, start, left, right,
-        segments.share, segments.near, segments.log_odds, segments.task, scratch,
-        queries.target, queries.slot,
+        marks, context, weights, entropy, dose, segments.start, common, segments.left, segments.right,
+        segments.share, segments.near, segments.log_odds, segments.task, carried,
+        queries.target, queries.variant,
         queries.frequency, queries.chain, queries.entropy, queries.query,
     )  # fmt: skip
     return queries

@@ -6,17 +6,15 @@ Batches are the same whatever the number of threads, so the output is too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
-from spinimpute.io.rows import ImputedBlock
+from spinimpute.imputed import DoseList, ImputedWindow, to_ticks
 from spinimpute.li_stephens import Chains, run_chains
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.spin.model import Spin, entropy
@@ -31,45 +29,6 @@ CHAIN_ANCHORS = 8
 BATCH_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 20}
 # Probability of an allele that neither context nor chains carry.
 ABSENT = 1e-4
-# Doses wait for their targets' fellows as multiples of one part in so many, in half the memory of float32.
-DOSE_TICKS = 65_535
-# Records made ready for writing at a time: their doses, text and sums take ten times as much.
-PIECE = 1024
-
-
-@dataclass(frozen=True)
-class ImputedWindow:
-    """What a window came to: rarer (T, slots) uint16 is the dose of the allele that is rarer in the panel, in
-    DOSE_TICKS.
-    """
-
-    window: Window
-    rarer: NDArray[np.uint16]
-
-    def blocks(self, size: int = PIECE) -> Iterator[ImputedBlock]:
-        """Yield the core's records with the doses of their ALT alleles, some at a time.
-
-        Observed alleles come back as exactly 0 or 1.
-        """
-        for low in range(0, len(self.window.sites), size):
-            rows = slice(low, low + size)
-            first, last = np.searchsorted(self.window.core.record, [low, low + size])
-            record = self.window.core.record[first:last] - low
-            target = self.window.target.take(rows)
-            observed = target.dense()
-            dosages = self._alt_doses(slice(first, last), observed[record])
-            yield ImputedBlock(self.window.sites.take(rows), record, dosages, observed, target.typed)
-
-    def _alt_doses(self, variants: slice, observed: NDArray[np.int8]) -> NDArray[np.float32]:
-        """Return (V, T) of some variants, at which alleles are observed (V, T) or -1."""
-        core = self.window.core
-        slot = core.slot[variants]
-        alt = self.rarer[:, slot].T.astype(np.float32, order="C")
-        alt /= DOSE_TICKS
-        flipped = core.flip[slot]
-        alt[flipped] = 1 - alt[flipped]
-        np.copyto(alt, observed == core.allele[variants, None], where=observed >= 0)
-        return alt
 
 
 @dataclass(frozen=True)
@@ -83,36 +42,39 @@ class Engine:
     def impute(self, window: Window) -> ImputedWindow:
         """Impute every haplotype of the target at the core variants of a window."""
         n_targets = window.flanked.target.shape[1]
-        dose = np.full((n_targets, window.core.words.shape[1] * 64), _ticks(ABSENT), np.uint16)
+        doses = DoseList()
         if len(window.flanked.cm) == 0:
-            dose[:] = _ticks(1 / (1 + np.exp(-window.core.log_odds)))
-            return ImputedWindow(window, dose)
+            everybody = to_ticks(1 / (1 + np.exp(-window.core.log_odds)))
+            doses.add(np.zeros(n_targets, np.int64), np.empty(0, np.int32), np.empty(0, np.uint16))
+            return ImputedWindow(window.sites, window.core, window.target, doses.doses(everybody))
         anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
         segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
-        n_context = min(self.network.config.context, window.flanked.panel.shape[1])
+        n_context = min(self.network.config.context, window.flanked.haplotypes)
         size = max(1, BATCH_TOKENS[self.device.type] // (len(anchors) * n_context))
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
 
-        def work(targets: slice) -> None:
-            queries, probability = self._batch(window, anchors, orders, segments, targets)
-            dose[targets][queries.target, queries.slot] = _ticks(probability)
+        def work(targets: slice) -> tuple[Queries, NDArray[np.float32]]:
+            return self._batch(window, anchors, orders, segments, targets)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(work, batches))
-        return ImputedWindow(window, dose)
+            for targets, (queries, probability) in zip(batches, pool.map(work, batches), strict=True):
+                counts = np.bincount(queries.target, minlength=targets.stop - targets.start)
+                doses.add(counts, queries.variant, to_ticks(probability))
+        absent = np.full(len(window.core.cm), to_ticks(ABSENT))
+        return ImputedWindow(window.sites, window.core, window.target, doses.doses(absent))
 
     @torch.inference_mode()
     def _batch(
         self, window: Window, anchors: Anchors, orders: PanelOrders, segments: Segments, targets: slice
     ) -> tuple[Queries, NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
-        chains = run_chains(window.flanked, anchors, context, targets, window.core.words, segments)
+        chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments)
         weights = self._weigh(window, anchors, context, chains, targets)
         spread = entropy(weights)
         queries = copy_alleles(
-            window.core.words,
+            window.marks,
             segments,
             context.haplotype,
             weights.contiguous().cpu().numpy(),
@@ -149,7 +111,3 @@ def choose_anchors(window: Window, halo: int) -> Anchors:
     last = np.searchsorted(anchors.cm, window.core.cm[-1], side="left")
     kept = slice(max(int(first) - halo, 0), int(last) + halo + 1)
     return Anchors(anchors.gap[kept], anchors.cm[kept], anchors.low[kept], anchors.high[kept])
-
-
-def _ticks(dose: NDArray[np.floating[Any]] | float) -> NDArray[np.uint16]:
-    return np.rint(np.multiply(dose, DOSE_TICKS)).astype(np.uint16)

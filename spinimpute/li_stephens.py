@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from spinimpute.bits import masked, trailing_zeros
 from spinimpute.copying import Segments
-from spinimpute.retrieval import Anchors, Context, TypedWindow
+from spinimpute.marks import HaplotypeMarks, skip_before
+from spinimpute.mismatches import list_mismatches
+from spinimpute.retrieval import Anchors, Context
+from spinimpute.typed import TypedWindow
 
 # Jumps per cM. Chains with rates per cM fit panels of all sizes better than ones with an effective population
 # size; which rate fits depends on the density of the array, so the network sees several.
@@ -32,7 +35,7 @@ NEGLIGIBLE = 0.1
 
 @dataclass(frozen=True)
 class Chains:
-    """What P chains say: posterior (T, A, K, P) of each context haplotype, dose (T, slots, P) of each marked
+    """What P chains say: posterior (T, A, K, P) of each context haplotype, dose (T, V, P) of each marked
     allele.
     """
 
@@ -53,19 +56,6 @@ def _pool(haplotype: NDArray[np.int32], seat: NDArray[np.int32], pool: NDArray[n
                 pool[n] = haplotype[a, k]
                 n += 1
     return n
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _compare(
-    panel: NDArray[np.uint8], target: NDArray[np.int8], pool: NDArray[np.int32], differs: NDArray[np.uint8]
-) -> None:
-    """Fill differs (M, S): 1 where a state's allele is not the target's; a missing allele differs from none.
-
-    Once for all chains and both directions, and in the order in which their steps read it.
-    """
-    for m in range(panel.shape[0]):
-        for s in range(pool.shape[0]):
-            differs[m, s] = target[m] >= 0 and panel[m, pool[s]] != target[m]
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
@@ -160,20 +150,31 @@ def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add(
+    base: NDArray[np.float32], rise: NDArray[np.float32], share: np.float32, dose: NDArray[np.float32]
+) -> None:
+    for i in range(base.shape[0]):
+        dose[i] += base[i] + share * rise[i]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _copy_segment(
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     pool: NDArray[np.int32],
     posterior: NDArray[np.float32],
     weighs: NDArray[np.uint8],
     left: int,
     right: int,
     share: NDArray[np.float32],
-    start: int,
-    stop: int,
+    bounds: NDArray[np.int64],
+    common: NDArray[np.int64],
+    reached: NDArray[np.int64],
     dose: NDArray[np.float32],
 ) -> None:
-    """Add to dose (slots, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor
-    carry.
+    """Add to dose (V, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry in a
+    segment, whose bounds (2,) are given among all and among common variants.
+
+    Segments come one after the other: reached (S,) is how far each state's list of rare variants was read.
     """
     n_chains = posterior.shape[0]
     base, rise = np.empty(n_chains, np.float32), np.empty(n_chains, np.float32)
@@ -183,42 +184,51 @@ def _copy_segment(
         for i in range(n_chains):
             base[i] = posterior[i, left, s]
             rise[i] = posterior[i, right, s] - base[i]
-        for w in range(start >> 6, ((stop - 1) >> 6) + 1):
-            word = masked(words[pool[s], w], w, start, stop)
+        end = marks.starts[pool[s] + 1]
+        at = skip_before(marks.rare, reached[s], end, bounds[0])
+        while at < end and marks.rare[at] < bounds[1]:
+            _add(base, rise, share[marks.rare[at]], dose[marks.rare[at]])
+            at += 1
+        reached[s] = at
+        if common[0] == common[1]:
+            continue
+        for w in range(common[0] >> 6, ((common[1] - 1) >> 6) + 1):
+            word = masked(marks.words[pool[s], w], w, common[0], common[1])
             while word != 0:
-                slot = (w << 6) + trailing_zeros(word)
+                v = marks.common[(w << 6) + trailing_zeros(word)]
                 word &= word - np.uint64(1)
-                for i in range(n_chains):
-                    dose[slot, i] += base[i] + share[slot] * rise[i]
+                _add(base, rise, share[v], dose[v])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _run(
-    panel: NDArray[np.uint8],
+    panel: NDArray[np.uint64],
     target: NDArray[np.int8],
+    low: int,
     gap: NDArray[np.int64],
     jump: NDArray[np.float32],
     odds: NDArray[np.float32],
     haplotype: NDArray[np.int32],
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     start: NDArray[np.int64],
+    common: NDArray[np.int64],
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     share: NDArray[np.float32],
     posterior: NDArray[np.float32],
     dose: NDArray[np.float32],
 ) -> None:
-    """Fill posterior (T, A, K, P) and dose (T, slots, P)."""
+    """Fill posterior (T, A, K, P) and dose (T, V, P); target is typed at panel variants from low on."""
     n_target, n_anchors, n_context = haplotype.shape
     n_chains = jump.shape[0]
-    seat = np.full(panel.shape[1], -1, np.int32)
-    pool = np.empty(panel.shape[1], np.int32)
+    seat = np.full(panel.shape[0], -1, np.int32)
+    pool = np.empty(panel.shape[0], np.int32)
     for t in range(n_target):
         n = _pool(haplotype[t], seat, pool)
         states = np.empty((n_chains, n_anchors, n), np.float32)
         beyond = np.empty((n_anchors, n), np.float32)
-        differs = np.empty((panel.shape[0], n), np.uint8)
-        _compare(panel, target[:, t], pool[:n], differs)
+        differs = np.empty((target.shape[0], n), np.uint8)
+        list_mismatches(panel, target[:, t], low, pool[:n], differs)
         weighs = np.zeros((n_anchors, n), np.uint8)
         for i in range(n_chains):
             _sweep(differs, gap, jump[i], odds[i], False, states[i])
@@ -228,11 +238,12 @@ def _run(
                 for k in range(n_context):
                     posterior[t, a, k, i] = states[i, a, seat[haplotype[t, a, k]]]
             _drop_negligible(states[i], weighs)
+        reached = marks.starts[pool[:n]]
         for j in range(left.shape[0]):
             if start[j + 1] > start[j]:
                 _copy_segment(
-                    words, pool[:n], states, weighs, left[j], right[j], share,
-                    start[j], start[j + 1], dose[t],
+                    marks, pool[:n], states, weighs, left[j], right[j], share,
+                    start[j : j + 2], common[j : j + 2], reached, dose[t],
                 )  # fmt: skip
         for s in range(n):
             seat[pool[s]] = -1
@@ -251,21 +262,22 @@ def run_chains(
     anchors: Anchors,
     context: Context,
     targets: slice,
-    words: NDArray[np.uint64],
+    marks: HaplotypeMarks,
     segments: Segments,
 ) -> Chains:
-    """Run the chains over the typed variants of some targets, whose context this is, and copy from words (N,
-    W), the packed core that the segments cut.
+    """Run the chains over the typed variants of some targets, whose context this is, and copy what is marked
+    at the variants that the segments cut.
     """
-    n_chains, n_slots = len(JUMPS_PER_CM), words.shape[1] * 64
+    n_chains = len(JUMPS_PER_CM)
     low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
     target = np.ascontiguousarray(window.target[low:high, targets])
     posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
-    dose = np.zeros((target.shape[1], n_slots, n_chains), np.float32)
+    dose = np.zeros((target.shape[1], len(segments.share), n_chains), np.float32)
     _run(
-        window.panel[low:high], target, anchors.gap - low,
+        window.panel_words, target, low, anchors.gap - low,
         jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
-        context.haplotype, words, segments.start, segments.left, segments.right, segments.share,
+        context.haplotype, marks, segments.start, np.searchsorted(marks.common, segments.start),
+        segments.left, segments.right, segments.share,
         posterior, dose,
     )  # fmt: skip
     return Chains(posterior, dose)

@@ -76,3 +76,28 @@ def count_mismatches(
             differs &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((high - 1) & 63))
         total += popcount(differs)
     return total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def list_mismatches(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.int8],
+    low: int,
+    pool: NDArray[np.int32],
+    differs: NDArray[np.uint8],
+) -> None:
+    """Fill differs (M, S): 1 where a state's allele is not the target's; a missing allele differs from none.
+
+    The M typed variants of target are those from number low on of the packed panel. Once for all chains and
+    both directions, and in the order in which their steps read it.
+    """
+    high = low + target.shape[0]
+    word = np.empty(pool.shape[0], np.uint64)
+    for w in range(low >> 6, ((high - 1) >> 6) + 1):
+        for s in range(pool.shape[0]):
+            word[s] = panel[pool[s], w]
+        for m in range(max(low, w << 6), min(high, (w + 1) << 6)):
+            known = np.uint64(target[m - low] >= 0)
+            allele, bit = np.uint64(target[m - low] > 0), np.uint64(m & 63)
+            for s in range(pool.shape[0]):
+                differs[m - low, s] = ((word[s] >> bit) ^ allele) & known

@@ -1,7 +1,7 @@
-"""The reference panel as bit-packed haplotypes, one block of records at a time.
+"""The reference panel brought together with the target, one block of records at a time.
 
-A record with several ALT alleles becomes as many variants; within a block each variant has a slot, a bit of
-the packed words. Bits mark the allele that is rarer in the panel.
+A record with several ALT alleles becomes as many variants. Marks stand for the allele that is rarer in the
+panel.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.bits import WORD, n_words, pack
-from spinimpute.io.vcf import RecordBlock
+from spinimpute.io.sparse import SparseBlock, variant_alleles
+from spinimpute.marks import VariantMarks, invert
 from spinimpute.sites import Sites
 
 
@@ -46,79 +46,76 @@ class TypedRecords:
 
 
 @dataclass(frozen=True)
-class PackedVariants:
-    """V variants over some slots: record, allele and slot (V,); words (N, W); cm, log_odds and flip (64 W,)
-    by slot.
+class Variants:
+    """V variants in map order: record, allele, cm, log_odds and flip (V,).
 
     allele is the ALT number from 1; log_odds are those of the marked allele in the panel; flip tells where
-    the marked allele is not the ALT. Slots without a variant repeat the map position before them.
+    the marked allele is not the ALT.
     """
 
     record: NDArray[np.int32]
     allele: NDArray[np.int8]
-    slot: NDArray[np.int64]
-    words: NDArray[np.uint64]
     cm: NDArray[np.float64]
     log_odds: NDArray[np.float32]
     flip: NDArray[np.bool_]
 
+    def part(self, first: int, last: int, record: int) -> Variants:
+        """The variants from first to last, with their records counted from the given one."""
+        part = slice(first, last)
+        return Variants(
+            self.record[part] - np.int32(record),
+            self.allele[part],
+            self.cm[part],
+            self.log_odds[part],
+            self.flip[part],
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Variants]) -> Variants:
+        """Join parts, whose records are counted as those of the whole."""
+        return Variants(
+            np.concatenate([part.record for part in parts]),
+            np.concatenate([part.allele for part in parts]),
+            np.concatenate([part.cm for part in parts]),
+            np.concatenate([part.log_odds for part in parts]),
+            np.concatenate([part.flip for part in parts]),
+        )
+
 
 @dataclass(frozen=True)
 class PanelBlock:
-    """Records of a panel, packed, with the target's alleles at them.
+    """Records of a panel, with marks on who carries the rarer alleles and the target's alleles at them.
 
-    cm (R,) map position; typed_cm (M,), typed_panel (M, N) uint8 and typed_target (M, T) int8 hold, unpacked,
-    the typed variants that tell panel haplotypes apart.
+    cm (R,) map position; typed_cm (M,), typed_bits (M, ceil(N / 8)) and typed_target (M, T) int8 hold the
+    typed variants that tell panel haplotypes apart, in bits as `TypedWindow` has them.
     """
 
     sites: Sites
     cm: NDArray[np.float64]
-    variants: PackedVariants
+    variants: Variants
+    marks: VariantMarks
     target: TypedRecords
     typed_cm: NDArray[np.float64]
-    typed_panel: NDArray[np.uint8]
+    typed_bits: NDArray[np.uint8]
     typed_target: NDArray[np.int8]
 
 
-def _carriers(block: RecordBlock, record: NDArray[np.int32], allele: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Return (V, N), 1 where a haplotype carries the variant's ALT allele."""
-    if len(record) == len(block.sites) and not (block.alleles > 1).any():
-        return block.alleles.view(np.uint8)
-    carries: NDArray[np.bool_] = block.alleles[record] == allele[:, None]
-    return carries.view(np.uint8)
-
-
-def pack_block(block: RecordBlock, cm: NDArray[np.float64], target: TypedRecords) -> PanelBlock:
-    """Pack a complete block of a panel whose records lie at map positions cm (R,)."""
-    record = block.sites.record()
-    first = np.searchsorted(record, record)
-    allele = (np.arange(len(record)) - first + 1).astype(np.int8)
-    carries = _carriers(block, record, allele)
-    n = carries.shape[1]
-    count = carries.sum(axis=1, dtype=np.int64)
-    marked = np.minimum(count, n - count)
-    n_slots = n_words(len(record)) * WORD
-    by_slot = np.minimum(np.arange(n_slots), len(record) - 1)
-    flip = (2 * count > n)[by_slot]
-    words = pack(carries)
-    words ^= pack(np.where(np.arange(n_slots) < len(record), flip, False).astype(np.uint8)[:, None])
+def align_block(block: SparseBlock, cm: NDArray[np.float64], target: TypedRecords) -> PanelBlock:
+    """Bring a block of a panel, whose records lie at map positions cm (R,), together with the target."""
+    record, allele = variant_alleles(block.sites)
+    n, marked = block.marks.haplotypes, block.marks.count
     typed = target.typed[record] & (marked > 0)
     seen = target.observed[np.cumsum(target.typed)[record[typed]] - 1]
-    variants = PackedVariants(
-        record=record,
-        allele=allele,
-        slot=np.arange(len(record)),
-        words=words,
-        cm=cm[record][by_slot],
-        log_odds=np.log((marked + 0.5) / (n - marked + 0.5)).astype(np.float32)[by_slot],
-        flip=flip,
-    )
+    bits = block.marks.take(np.flatnonzero(typed)).bits()
+    invert(bits, block.flip[typed], n)
+    log_odds = np.log((marked + 0.5) / (n - marked + 0.5)).astype(np.float32)
     return PanelBlock(
         sites=block.sites,
         cm=cm,
-        variants=variants,
+        variants=Variants(record, allele, cm[record], log_odds, block.flip),
+        marks=block.marks,
         target=target,
         typed_cm=cm[record[typed]],
-        typed_panel=np.ascontiguousarray(carries[typed]),
+        typed_bits=bits,
         typed_target=np.where(seen < 0, np.int8(-1), seen == allele[typed][:, None]).astype(np.int8),
     )

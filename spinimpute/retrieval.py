@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import pack
 from spinimpute.mismatches import mismatch_left, mismatch_right
 from spinimpute.pbwt import PrefixOrder, prefix_order, suffix_order
+from spinimpute.typed import TypedWindow
 
 # Runs are followed this far from the anchor, so that no window edge beyond it can change a token.
 REACH_CM = 1.5
@@ -28,40 +27,6 @@ EACH_SIDE = 18
 # a recombination is near, and the score, a product of both sides, overlooks it (benchmarks/ablation).
 ONE_SIDED = 6
 _FAVOUR = 1e6
-
-
-@dataclass(frozen=True)
-class TypedWindow:
-    """The typed variants of a window, flanks included.
-
-    cm (M,) map position, ascending; panel (M, N) uint8 alleles 0/1; target (M, T) int8 alleles 0/1, -1
-    missing.
-    """
-
-    cm: NDArray[np.float64]
-    panel: NDArray[np.uint8]
-    target: NDArray[np.int8]
-
-    @cached_property
-    def panel_words(self) -> NDArray[np.uint64]:
-        """(N, W) packed panel haplotypes."""
-        return pack(self.panel)
-
-    @cached_property
-    def frequency(self) -> NDArray[np.float64]:
-        """(M,) frequency of allele 1 in the panel, kept away from 0 and 1 by half a haplotype."""
-        count = self.panel.sum(axis=1, dtype=np.int64)
-        return np.asarray((count + 0.5) / (self.panel.shape[1] + 1), np.float64)
-
-    @cached_property
-    def target_words(self) -> NDArray[np.uint64]:
-        """(T, W) packed target haplotypes, missing alleles as 0."""
-        return pack((self.target > 0).astype(np.uint8))
-
-    @cached_property
-    def observed_words(self) -> NDArray[np.uint64]:
-        """(T, W) packed flags of the alleles that are not missing."""
-        return pack((self.target >= 0).astype(np.uint8))
 
 
 @dataclass(frozen=True)
@@ -267,8 +232,8 @@ class PanelOrders:
 def order_panel(window: TypedWindow, anchors: Anchors) -> PanelOrders:
     """Order the panel at each anchor from both sides, computed side by side."""
     with ThreadPoolExecutor(2) as pool:
-        left = pool.submit(prefix_order, window.panel, window.target, anchors.gap)
-        right = pool.submit(suffix_order, window.panel, window.target, anchors.gap)
+        left = pool.submit(prefix_order, window.bits, window.haplotypes, window.target, anchors.gap)
+        right = pool.submit(suffix_order, window.bits, window.haplotypes, window.target, anchors.gap)
         return PanelOrders(left.result(), right.result())
 
 
@@ -285,7 +250,7 @@ def retrieve(
     each_side candidates are taken on either side of the target in both orders, more if the context needs
     them.
     """
-    k = min(context_size, window.panel.shape[1])
+    k = min(context_size, window.haplotypes)
     target = window.target_words[targets]
     chosen = np.empty((len(target), len(anchors), k), np.int32)
     previous = np.full(chosen.shape, -1, np.int16)
@@ -297,5 +262,5 @@ def retrieve(
         orders.right.order, orders.right.place[:, targets],
         max(each_side, -(-k // 2)), chosen,
     )  # fmt: skip
-    _link(chosen, window.panel.shape[1], previous, following)
+    _link(chosen, window.haplotypes, previous, following)
     return Context(chosen, previous, following)

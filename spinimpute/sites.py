@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.alleles import RANK, Alleles, Fate, compare
+from spinimpute.alleles import MENDING, RANK, Alleles, Fate, compare
 
 __all__ = [
     "BlockMatch",
@@ -23,6 +23,9 @@ __all__ = [
     "match_sites",
     "resolve_contig",
 ]
+
+# Tells of a panel and a target record, by index, whether the latter is SWAPPED, STRAND_FLIPPED or either.
+Orient = Callable[[int, int], Fate | None]
 
 _SHOWN = 3  # panel positions kept for messages
 
@@ -128,13 +131,15 @@ class BlockMatch:
 class FateTable:
     """Fate and detail (R,) of the target records of one chromosome, after all of the panel was seen.
 
-    used counts those that the panel matched, mended ones among them; panel_first holds its first positions.
+    used counts those that the panel matched, mended ones among them, and unmended the swapped or flipped
+    ones that were left; panel_first holds the panel's first positions.
     """
 
     sites: Sites
     fates: list[Fate]
     details: list[str]
     used: int
+    unmended: int
     panel_records: int
     panel_first: tuple[int, ...]
 
@@ -158,7 +163,8 @@ class SiteMatcher:
     """Matches one chromosome's target records to a panel given in blocks that never part a position.
 
     A record is used if the panel has one with its position, REF and all its ALTs, in any order. excluded (R,)
-    marks records to filter; fix names the fates, SWAPPED or STRAND_FLIPPED, that are mended and used.
+    marks records to filter; fix names the fates, SWAPPED or STRAND_FLIPPED, that are mended and used. A
+    record that could be either is used where its frequency tells which one it is, and fix has that one.
     """
 
     def __init__(
@@ -169,14 +175,16 @@ class SiteMatcher:
         self._fates = [Fate.TARGET_ONLY] * len(target)
         self._details = [""] * len(target)
         self._used = 0
+        self._unmended = 0
+        self._handed_out = 0  # rows that target_only has passed
         self._panel_records = 0
         self._panel_first: tuple[int, ...] = ()
         for row in [] if excluded is None else np.flatnonzero(excluded).tolist():
             self._fates[row] = Fate.FILTERED
         self._mark_duplicates()
 
-    def match(self, panel: Sites) -> BlockMatch:
-        """Match the next block of the panel."""
+    def match(self, panel: Sites, orient: Orient | None = None) -> BlockMatch:
+        """Match the next block of the panel; orient judges its ambiguous records."""
         self._panel_records += len(panel)
         if len(self._panel_first) < _SHOWN:
             self._panel_first = (*self._panel_first, *panel.pos.tolist())[:_SHOWN]
@@ -188,7 +196,7 @@ class SiteMatcher:
         taken: set[int] = set()
         for offset in np.flatnonzero(end > begin).tolist():
             candidates = range(int(begin[offset]), int(end[offset]))
-            pair = self._judge(panel, candidates, int(low) + offset, taken)
+            pair = self._judge(panel, candidates, int(low) + offset, taken, orient)
             if pair is not None:
                 taken.add(pair.panel)
                 pairs.append(pair)
@@ -198,7 +206,17 @@ class SiteMatcher:
     def finish(self) -> FateTable:
         """The fate of every target record."""
         fates, details = list(self._fates), list(self._details)
-        return FateTable(self._target, fates, details, self._used, self._panel_records, self._panel_first)
+        counts = self._used, self._unmended, self._panel_records
+        return FateTable(self._target, fates, details, *counts, self._panel_first)
+
+    def target_only(self, position: int | None) -> NDArray[np.int64]:
+        """Return the rows that the panel lacks up to a position it has passed (None: all), once each."""
+        end = len(self._target) if position is None else np.searchsorted(self._target.pos, position, "right")
+        rows = [row for row in range(self._handed_out, int(end)) if self._fates[row] is Fate.TARGET_ONLY]
+        for row in rows:
+            self._details[row] = "kept"
+        self._handed_out = int(end)
+        return np.array(rows, np.int64)
 
     def _mark_duplicates(self) -> None:
         again = np.flatnonzero(np.diff(self._target.pos) == 0)
@@ -211,20 +229,27 @@ class SiteMatcher:
             elif self._fates[row] is Fate.TARGET_ONLY:
                 seen.add(key)
 
-    def _judge(self, panel: Sites, candidates: range, row: int, taken: set[int]) -> _Pair | None:
+    def _judge(
+        self, panel: Sites, candidates: range, row: int, taken: set[int], orient: Orient | None
+    ) -> _Pair | None:
         """Settle the fate of one target record that shares its position with some panel records."""
         if self._fates[row] is not Fate.TARGET_ONLY:
             return None
         given = _alleles(self._target, row)
         verdicts = [(*compare(_alleles(panel, i), given), i) for i in candidates]
         fate, codes, found = min(verdicts, key=lambda verdict: RANK[verdict[0]])
-        usable = fate is Fate.USED or fate in self._fix
+        if fate is Fate.AMBIGUOUS and orient:
+            mended = orient(found, row)
+            codes = MENDING[mended] if mended in self._fix else ()
+            verdicts = [(fate, codes, found)]
+        usable = fate is Fate.USED or fate in self._fix or (fate is Fate.AMBIGUOUS and bool(codes))
         if usable:
             free = [v for v in verdicts if v[0] is fate and v[2] not in taken]
             if free:
                 _, codes, found = free[0]
             else:
                 fate, usable = Fate.DUPLICATE, False
+        self._unmended += fate in MENDING and not usable
         self._fates[row] = fate
         self._details[row] = _detail(fate, usable, panel, found)
         return _Pair(found, row, codes) if usable else None
@@ -270,4 +295,5 @@ def _detail(fate: Fate, usable: bool, panel: Sites, found: int) -> str:
     alleles = f"panel has {panel.ref[found]}>{','.join(panel.alts[found]) or '.'}"
     if fate is Fate.DUPLICATE:
         return f"{alleles}, matched by an earlier record"
-    return f"{alleles}, fixed" if usable else alleles
+    how = " by frequency" if fate is Fate.AMBIGUOUS else ""
+    return f"{alleles}, fixed{how}" if usable else alleles

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from spinimpute.li_stephens import JUMPS_PER_CM
 from spinimpute.mismatches import count_mismatches, mismatch_left, mismatch_right
-from spinimpute.retrieval import Anchors, Context, TypedWindow
+from spinimpute.retrieval import Anchors, Context
+from spinimpute.typed import TypedWindow
 
 # Typed variants looked at one by one on either side of an anchor; both sides together fill half a word.
 SITES_PER_SIDE = 16
@@ -185,7 +186,7 @@ def task_features(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
     """Return (A, 2): log panel size, and the log map length of the 8 typed variants around each anchor."""
     last = len(window.cm) - 1
     span = window.cm[np.clip(anchors.gap + 3, 0, last)] - window.cm[np.clip(anchors.gap - 4, 0, last)]
-    size = np.full(len(anchors), np.log(window.panel.shape[1]) - 7.0)
+    size = np.full(len(anchors), np.log(window.haplotypes) - 7.0)
     return np.stack([size, np.log(span + 0.001)], axis=1).astype(np.float32)
 
 

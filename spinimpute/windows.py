@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spinimpute.bits import WORD
-from spinimpute.panel import PackedVariants, PanelBlock, TypedRecords
-from spinimpute.retrieval import TypedWindow
+from spinimpute.marks import HaplotypeMarks
+from spinimpute.panel import PanelBlock, TypedRecords, Variants
 from spinimpute.sites import Sites
+from spinimpute.typed import TypedWindow
+
+# Variants of a core times target haplotypes: those among their doses that are not next to nothing, a tenth or
+# so, are held in 6 bytes each until the window is written, of two windows at a time.
+MOST_DOSES = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -28,88 +33,136 @@ class Window:
     """
 
     sites: Sites
-    core: PackedVariants
+    core: Variants
+    marks: HaplotypeMarks
     flanked: TypedWindow
     first_typed: int
     target: TypedRecords
 
 
-def cut_windows(blocks: Iterable[PanelBlock], core_cm: float, flank_cm: float) -> Iterator[Window]:
-    """Regroup panel blocks into windows, holding no more than one window with its flanks."""
-    for _, chromosome in groupby(blocks, key=lambda block: block.sites.chrom):
-        yield from _cut_chromosome(chromosome, core_cm, flank_cm)
-
-
-def _cut_chromosome(blocks: Iterator[PanelBlock], core_cm: float, flank_cm: float) -> Iterator[Window]:
-    held: deque[PanelBlock] = deque()
-    passed = 0  # typed variants of blocks no longer held
-    start = 0.0
-    for block in blocks:
-        if not held:
-            start = float(block.cm[0])
-        held.append(block)
-        while held[-1].cm[-1] >= start + core_cm + flank_cm:
-            yield from _window(held, start, core_cm, flank_cm, passed)
-            start += core_cm
-            while len(held) > 1 and held[0].cm[-1] < start - flank_cm:
-                passed += len(held.popleft().typed_cm)
-    while held and start <= held[-1].cm[-1]:
-        yield from _window(held, start, core_cm, flank_cm, passed)
-        start += core_cm
-
-
-def _window(
-    held: Sequence[PanelBlock], start: float, core_cm: float, flank_cm: float, passed: int
+def cut_windows(
+    blocks: Iterable[PanelBlock], core_cm: float, flank_cm: float, most_doses: int = MOST_DOSES
 ) -> Iterator[Window]:
-    """Yield the window whose core is [start, start + core_cm), unless no record lies in it."""
-    low = [int(np.searchsorted(block.cm, start)) for block in held]
-    high = [int(np.searchsorted(block.cm, start + core_cm)) for block in held]
-    parts = [(b, slice(i, j)) for b, i, j in zip(held, low, high, strict=True) if i < j]
-    if not parts:
-        return
-    typed_cm = np.concatenate([block.typed_cm for block in held])
-    near = slice(
-        int(np.searchsorted(typed_cm, start - flank_cm)),
-        int(np.searchsorted(typed_cm, start + core_cm + flank_cm)),
-    )
-    yield Window(
-        sites=Sites.concatenate([block.sites.take(part) for block, part in parts]),
-        core=_join(parts),
-        flanked=TypedWindow(
-            typed_cm[near],
-            np.concatenate([block.typed_panel for block in held])[near],
-            np.concatenate([block.typed_target for block in held])[near],
-        ),
-        first_typed=passed + near.start,
-        target=TypedRecords.concatenate([block.target.take(part) for block, part in parts]),
-    )
+    """Regroup panel blocks into windows, holding no more than one window with its flanks.
+
+    A core ends after core_cm, or sooner where it would have more than most_doses variants times target
+    haplotypes.
+    """
+    for _, chromosome in groupby(blocks, key=lambda block: block.sites.chrom):
+        cutter = _Cutter(core_cm, flank_cm, most_doses)
+        for block in chromosome:
+            yield from cutter.add(block)
+        yield from cutter.finish()
 
 
-def _join(parts: Sequence[tuple[PanelBlock, slice]]) -> PackedVariants:
-    """Join the variants of some records of consecutive blocks, keeping only the words that hold them."""
-    records, alleles, slots, words, cm, log_odds, flip = [], [], [], [], [], [], []
-    n_records = n_slots = 0
-    for block, part in parts:
-        variants = block.variants
-        kept = (variants.record >= part.start) & (variants.record < part.stop)
-        first = int(variants.slot[kept][0]) // WORD
-        last = int(variants.slot[kept][-1]) // WORD + 1
-        span = slice(first * WORD, last * WORD)
-        records.append(variants.record[kept] - part.start + n_records)
-        alleles.append(variants.allele[kept])
-        slots.append(variants.slot[kept] - span.start + n_slots)
-        words.append(variants.words[:, first:last])
-        cm.append(variants.cm[span])
-        log_odds.append(variants.log_odds[span])
-        flip.append(variants.flip[span])
-        n_records += part.stop - part.start
-        n_slots += span.stop - span.start
-    return PackedVariants(
-        np.concatenate(records),
-        np.concatenate(alleles),
-        np.concatenate(slots),
-        np.concatenate(words, axis=1),
-        np.concatenate(cm),
-        np.concatenate(log_odds),
-        np.concatenate(flip),
-    )
+class _Cutter:
+    """Cuts one chromosome. It holds the blocks of the next core and of its flanks.
+
+    Records and typed variants are counted from the first ones that are held. The next core begins with record
+    _begin, and at the map position _start; _passed counts the typed variants that are no longer held.
+    """
+
+    def __init__(self, core_cm: float, flank_cm: float, most_doses: int) -> None:
+        self._core_cm = core_cm
+        self._flank_cm = flank_cm
+        self._most_doses = most_doses
+        self._held: deque[PanelBlock] = deque()
+        self._begin = 0
+        self._start = 0.0
+        self._passed = 0
+
+    def add(self, block: PanelBlock) -> Iterator[Window]:
+        """Take the next block and yield the windows that are complete with it."""
+        if not len(block.cm):
+            return
+        if not self._held:
+            self._start = float(block.cm[0])
+        self._held.append(block)
+        while True:
+            cm = self._positions()
+            end = self._end(cm)
+            if end == len(cm) or cm[-1] < self._stop(cm, end) + self._flank_cm:
+                return
+            yield self._window(cm, end)
+
+    def finish(self) -> Iterator[Window]:
+        """Yield what is left of the chromosome."""
+        while self._begin < len(cm := self._positions()):
+            yield self._window(cm, self._end(cm))
+
+    def _positions(self) -> NDArray[np.float64]:
+        return np.concatenate([block.cm for block in self._held])
+
+    def _end(self, cm: NDArray[np.float64]) -> int:
+        """The end of the next core among records at cm (R,), or R if that is not known yet."""
+        counts = [np.bincount(block.variants.record, minlength=len(block.cm)) for block in self._held]
+        variants = np.concatenate(counts)[self._begin :].cumsum()
+        most = self._most_doses // self._held[0].target.observed.shape[1]
+        fit = int(np.searchsorted(variants, most, side="right"))
+        return min(self._begin + max(fit, 1), int(np.searchsorted(cm, self._start + self._core_cm)))
+
+    def _stop(self, cm: NDArray[np.float64], end: int) -> float:
+        """The map position that ends a core, whose last record is the one before end."""
+        stop = self._start + self._core_cm
+        return min(stop, float(cm[end])) if end < len(cm) else stop
+
+    def _window(self, cm: NDArray[np.float64], end: int) -> Window:
+        """The window whose core ends before a record; the core after it becomes the next."""
+        stop = self._stop(cm, end)
+        typed_cm = np.concatenate([block.typed_cm for block in self._held])
+        low = int(np.searchsorted(typed_cm, self._start - self._flank_cm))
+        high = int(np.searchsorted(typed_cm, stop + self._flank_cm))
+        core = _overlaps([block.cm for block in self._held], self._begin, end)
+        typed = _overlaps([block.typed_cm for block in self._held], low, high)
+        window = Window(
+            sites=Sites.concatenate([self._held[i].sites.take(part) for i, part in core]),
+            core=_join_variants([self._held[i].variants for i, _ in core], [part for _, part in core]),
+            marks=_join_marks([self._held[i] for i, _ in core], [part for _, part in core]),
+            flanked=TypedWindow(
+                typed_cm[low:high],
+                self._held[0].marks.haplotypes,
+                np.concatenate([self._held[i].typed_bits[part] for i, part in typed]),
+                np.concatenate([self._held[i].typed_target[part] for i, part in typed]),
+            ),
+            first_typed=self._passed + low,
+            target=TypedRecords.concatenate([self._held[i].target.take(part) for i, part in core]),
+        )
+        self._go_on(cm, end, stop)
+        return window
+
+    def _go_on(self, cm: NDArray[np.float64], end: int, stop: float) -> None:
+        """Begin the next core before a record, at a map position, and drop what its flank does not need."""
+        if end < len(cm):
+            # Stretches without records are skipped by whole cores.
+            stop += float(cm[end] - stop) // self._core_cm * self._core_cm
+        self._begin, self._start = end, stop
+        while len(self._held) > 1 and self._held[0].cm[-1] < stop - self._flank_cm:
+            passed = self._held.popleft()
+            self._passed += len(passed.typed_cm)
+            self._begin -= len(passed.cm)
+
+
+def _overlaps(columns: Sequence[NDArray[np.float64]], begin: int, end: int) -> list[tuple[int, slice]]:
+    """Which of consecutive columns hold rows from begin to end, and where; the first if there are no rows."""
+    bounds = np.cumsum([0, *map(len, columns)]).tolist()
+    inside = [(max(begin - low, 0), min(end, high) - low) for low, high in pairwise(bounds)]
+    return [(i, slice(low, high)) for i, (low, high) in enumerate(inside) if low < high] or [(0, slice(0))]
+
+
+def _join_variants(variants: Sequence[Variants], records: Sequence[slice]) -> Variants:
+    """Join the variants of some records of consecutive blocks."""
+    parts, done = [], 0
+    for each, part in zip(variants, records, strict=True):
+        first, last = np.searchsorted(each.record, [part.start, part.stop])
+        parts.append(each.part(first, last, part.start - done))
+        done += part.stop - part.start
+    return Variants.concatenate(parts)
+
+
+def _join_marks(blocks: Sequence[PanelBlock], records: Sequence[slice]) -> HaplotypeMarks:
+    """Join the marks at some records of consecutive blocks."""
+    parts = []
+    for block, part in zip(blocks, records, strict=True):
+        first, last = np.searchsorted(block.variants.record, [part.start, part.stop])
+        parts.append(block.marks.part(int(first), int(last)))
+    return HaplotypeMarks.join(parts)

@@ -35,6 +35,7 @@ class Rec:
     chrom: str = "20"
     id: str = "."
     fmt: str = "GT"
+    info: str = "."
 
     def row(self) -> str:
         return "\t".join(
@@ -46,7 +47,7 @@ class Rec:
                 self.alt,
                 ".",
                 "PASS",
-                ".",
+                self.info,
                 self.fmt,
                 *self.columns,
             ]
@@ -54,10 +55,17 @@ class Rec:
 
 
 def rec(
-    pos: int, ref: str, alt: str, *columns: str, chrom: str = "20", id: str = ".", fmt: str = "GT"
+    pos: int,
+    ref: str,
+    alt: str,
+    *columns: str,
+    chrom: str = "20",
+    id: str = ".",
+    fmt: str = "GT",
+    info: str = ".",
 ) -> Rec:
     """A record."""
-    return Rec(pos, ref, alt, columns, chrom, id, fmt)
+    return Rec(pos, ref, alt, columns, chrom, id, fmt, info)
 
 
 def phased_records(
@@ -104,9 +112,10 @@ def write_vcf(
     samples: Sequence[str] | None = None,
     contigs: Mapping[str, int | None] = CONTIGS,
     index: bool = False,
+    meta: Sequence[str] = (),
 ) -> Path:
     """Write records to path and return it."""
-    return write_text(path, vcf_text(records, samples, contigs), index)
+    return write_text(path, vcf_text(records, samples, contigs, meta), index)
 
 
 def write_text(path: Path, text: str, index: bool = False) -> Path:

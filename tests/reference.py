@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import cyvcf2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -194,3 +199,104 @@ def query_logit(
     hidden = _silu(_linear(head.second, _silu(_linear(head.first, features))))
     mixed = sum(m * p for m, p in zip(_softmax(head.mixture.tolist()), frequency, strict=True))
     return math.log(mixed / (1 - mixed)) + _linear(head.last, hidden)[0]
+
+
+def _paths(
+    states: NDArray[np.uint8], haplotype: NDArray[np.int8], jump: NDArray[np.float32], odds: float
+) -> list[tuple[tuple[int, ...], float]]:
+    """All paths of a Li-Stephens chain over states (M, K), each with its likelihood up to a factor."""
+    n_typed, n = states.shape
+    weighed = []
+    for path in product(range(n), repeat=n_typed):
+        weight = 1.0
+        for m in range(n_typed):
+            if m:
+                weight *= (1 - float(jump[m])) * (path[m] == path[m - 1]) + float(jump[m]) / n
+            if haplotype[m] >= 0 and states[m, path[m]] != haplotype[m]:
+                weight *= float(odds)
+        weighed.append((path, weight))
+    return weighed
+
+
+def chain(
+    states: NDArray[np.uint8], haplotype: NDArray[np.int8], jump: NDArray[np.float32], odds: float
+) -> float:
+    """The likelihood of a haplotype (M,), -1 missing, up to a factor."""
+    return sum(weight for _, weight in _paths(states, haplotype, jump, odds))
+
+
+def carried(
+    states: NDArray[np.uint8],
+    haplotype: NDArray[np.int8],
+    jump: NDArray[np.float32],
+    odds: float,
+    site: int,
+    n_codes: int,
+) -> NDArray[np.float64]:
+    """The probability of each allele code in the state at a site."""
+    total = np.zeros(n_codes)
+    for path, weight in _paths(states, haplotype, jump, odds):
+        total[states[site, path[site]]] += weight
+    return total / total.sum()
+
+
+class Scored(NamedTuple):
+    """One variant as `scored_variants` finds it, sample by sample: dose, true count and called count."""
+
+    key: tuple[str, int, str, str]
+    frequency: float
+    estimated: float | None
+    genotypes: list[tuple[float, int | None, int | None]]
+
+
+def scored_variants(
+    truth: Path, imputed: Path, panel: Path | None = None, typed: Path | None = None
+) -> list[Scored]:
+    """What an evaluation scores, by dictionaries: true variants that the panel has and that were not typed.
+
+    One that the imputed file lacks scores as twice the panel's frequency; without a panel it is left out.
+    """
+    true, guessed = _all_variants(truth), _all_variants(imputed)
+    known = _all_variants(panel) if panel else None
+    left_out = set(_all_variants(typed)) if typed else set()
+    names = [name for name in cyvcf2.VCF(str(truth)).samples if name in cyvcf2.VCF(str(imputed)).samples]
+    scored = []
+    for key, fields in true.items():
+        if key in left_out or key not in (guessed if known is None else known):
+            continue
+        counts = [fields["GT"][name] for name in names]
+        carriers = list(known[key]["GT"].values()) if known is not None else counts
+        present = [count for count in carriers if count is not None]
+        frequency = sum(present) / (2 * len(present)) if present else math.nan
+        found = guessed.get(key)
+        doses = [found["DS"][name] for name in names] if found else [2 * frequency] * len(names)
+        calls = [found["GT"][name] for name in names] if found else [round(2 * frequency)] * len(names)
+        estimated = found["DR2"] if found else None
+        scored.append(Scored(key, frequency, estimated, list(zip(doses, counts, calls, strict=True))))
+    return scored
+
+
+def pearson_r2(pairs: Sequence[tuple[float, float]]) -> float:
+    """Squared correlation of pairs; nan if either side is constant."""
+    x, y = np.array(pairs, float).reshape(-1, 2).T
+    if len(x) == 0 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return math.nan
+    return float(np.corrcoef(x, y)[0, 1] ** 2)
+
+
+def _all_variants(path: Path) -> dict[tuple[str, int, str, str], dict[str, Any]]:
+    """GT (count or None) and DS by sample, and DR2, of each ALT of a file; the first of equal ones."""
+    file = cyvcf2.VCF(str(path))
+    found: dict[tuple[str, int, str, str], dict[str, Any]] = {}
+    for record in file:
+        doses = record.format("DS") if "DS" in record.FORMAT else None
+        dr2 = record.INFO.get("DR2")
+        for i, alt in enumerate(record.ALT):
+            calls = {}
+            for name, (*alleles, _) in zip(file.samples, record.genotypes, strict=True):
+                calls[name] = None if min(alleles) < 0 else alleles.count(i + 1)
+            fields = {"GT": calls, "DS": calls, "DR2": dr2[i] if isinstance(dr2, tuple) else dr2}
+            if doses is not None:
+                fields["DS"] = dict(zip(file.samples, doses[:, i].tolist(), strict=True))
+            found.setdefault((record.CHROM, record.POS, record.REF, alt), fields)
+    return found

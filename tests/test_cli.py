@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import logging
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         stub.config = config
         if stub.error:
             raise stub.error
-        listener.window(0.5, "20", 1_234_567)
+        listener.window(0.5, SimpleNamespace(chrom="20", first=5, last=1_234_567, records=900, typed=20))
         logging.getLogger("spinimpute.alignment").warning("chromosome %s is left out", "7")
         return SimpleNamespace(
             samples=3, panel_haplotypes=8, records=5000, typed=20, imputed=4980, mean_dr2=0.87654,
@@ -100,12 +101,13 @@ def test_wrong_usage_exits_with_2(words: tuple[str, ...]) -> None:
 def test_options_reach_the_pipeline(pipeline: SimpleNamespace, tmp_path: Path) -> None:
     options = ["--map", "m", "--chrom", "20:1-9", "--ap", "--gp", "--window", "3", "--overlap", "1"]
     options += ["--excludesamples", "s", "--excludemarkers", "k", "--allow-overlap", "--model", "big"]
-    options += ["--device", "cpu", "--nthreads", "2", "--seed", "7", "--no-version"]
+    options += ["--device", "cpu", "--nthreads", "2", "--seed", "7", "--no-version", "--no-impute"]
     assert invoke("impute", *NEEDED, "--out", tmp_path / "o", *options).exit_code == 0
     assert pipeline.config == ImputeConfig(
         ref=Path("r.vcf.gz"), gt=Path("g.vcf.gz"), out=str(tmp_path / "o"), map=Path("m"), chrom="20:1-9",
         ap=True, gp=True, window=3, overlap=1, exclude_samples=Path("s"), exclude_markers=Path("k"),
         allow_overlap=True, model="big", device="cpu", nthreads=2, seed=7, no_version=True,
+        impute=False,
     )  # fmt: skip
 
 
@@ -127,7 +129,11 @@ def test_summary_and_log(tmp_path: Path) -> None:
         "torch ",
         "swapped",
         "warning: chromosome 7",
-        "20:1234567",
+        "[20:5-1234567]: 900 panel records, 20 typed",
+        "  window               5.0",
+        "  ap                   false",
+        " started",
+        " finished",
     ):
         assert line in log
     assert not list(tmp_path.glob("*.partial"))
@@ -260,7 +266,8 @@ def test_end_to_end(tmp_path: Path) -> None:
     pytest.importorskip("msprime")
     import torch
 
-    from spinimpute.evaluate import read_truth, score
+    from spinimpute.evaluation.comparison import Fate, Files
+    from spinimpute.evaluation.run import evaluate
     from spinimpute.spin.checkpoint import save_model
     from spinimpute.spin.model import Spin, SpinConfig
 
@@ -274,9 +281,21 @@ def test_end_to_end(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     for ending in ("vcf.gz", "vcf.gz.tbi", "log", "variants.tsv.gz"):
         assert (tmp_path / f"imputed.{ending}").stat().st_size > 0
-    accuracy = score(read_truth(truth, panel, target), tmp_path / "imputed.vcf.gz")
-    assert accuracy.missing == 0
-    assert accuracy.overall > 0.6
+    accuracy = evaluate(Files(truth, tmp_path / "imputed.vcf.gz", panel, target))
+    assert set(accuracy.fates) == {Fate.COMPARED, Fate.TYPED}
+    assert accuracy.overall.r2 > 0.6
+    unphased = tmp_path / "unphased.vcf"
+    unphased.write_text(
+        gzip.decompress(target.read_bytes()).decode().replace("1|0", "0/1").replace("0|1", "0/1")
+    )
+    files[3], files[-1] = unphased, tmp_path / "phased"
+    result = invoke("impute", *files, "--model", tmp_path / "model", "--nthreads", 1)
+    assert result.exit_code == 0, result.output
+    assert "genotypes of 4 people are unphased" in (tmp_path / "phased.log").read_text()
+    found = evaluate(Files(truth, tmp_path / "phased.vcf.gz", panel, target))
+    assert found.overall.r2 > accuracy.overall.r2 - 0.1
+    result = invoke("impute", *files, "--no-impute", "--nthreads", 1)
+    assert result.exit_code == 0, result.output
     again = invoke("impute", *files[:2], "--gt", tmp_path / "absent", "--out", tmp_path / "x")
     assert again.exit_code == 1
     assert again.stderr.startswith("error: ")

@@ -9,24 +9,29 @@ import pytest
 from numpy.typing import NDArray
 from test_retrieval import make_window
 
-from spinimpute.bits import pack, unpack
 from spinimpute.copying import Segments, cut_segments
 from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, NEGLIGIBLE, jump_probability, run_chains
-from spinimpute.retrieval import Anchors, TypedWindow, order_panel, place_anchors, retrieve
+from spinimpute.marks import HaplotypeMarks
+from spinimpute.retrieval import Anchors, order_panel, place_anchors, retrieve
 from spinimpute.tokens import task_features
+from spinimpute.typed import TypedWindow
 
-N_SLOTS = 64
+N_UNTYPED = 64
 
 
 def _untyped_core(
     window: TypedWindow, anchors: Anchors, seed: int
-) -> tuple[NDArray[np.uint64], NDArray[np.float64], Segments]:
-    """Words (N, 1), map positions (64,) and segments of random untyped variants around the typed ones."""
+) -> tuple[HaplotypeMarks, NDArray[np.float64], Segments]:
+    """Marks, map positions (64,) and segments of random untyped variants, rare and common, around the typed
+    ones.
+    """
     rng = np.random.default_rng(seed)
-    words = pack((rng.random((N_SLOTS, window.panel.shape[1])) < 0.3).astype(np.uint8))
-    cm = np.sort(rng.uniform(window.cm[0] - 0.05, window.cm[-1] + 0.05, N_SLOTS))
-    log_odds = np.zeros(N_SLOTS, np.float32)
-    return words, cm, cut_segments(cm, log_odds, anchors.cm, task_features(window, anchors))
+    marks = HaplotypeMarks.of(
+        rng.random((N_UNTYPED, window.haplotypes)) < rng.choice([0.02, 0.3], (N_UNTYPED, 1))
+    )
+    cm = np.sort(rng.uniform(window.cm[0] - 0.05, window.cm[-1] + 0.05, N_UNTYPED))
+    log_odds = np.zeros(N_UNTYPED, np.float32)
+    return marks, cm, cut_segments(cm, log_odds, anchors.cm, task_features(window, anchors))
 
 
 @pytest.mark.parametrize("seed", [21, 22, 23])
@@ -34,10 +39,10 @@ def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
     window = make_window(seed, n_typed=5, n_panel=12)
     anchors = place_anchors(window.cm, np.array([0, 2, 5]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(1, 4), 3)
-    words, cm, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(1, 4), words, segments)
-    assert found.dose.shape == (3, N_SLOTS, len(JUMPS_PER_CM))
-    alleles = unpack(words, N_SLOTS)
+    marks, cm, segments = _untyped_core(window, anchors, seed)
+    found = run_chains(window, anchors, context, slice(1, 4), marks, segments)
+    assert found.dose.shape == (3, N_UNTYPED, len(JUMPS_PER_CM))
+    alleles = marks.dense(N_UNTYPED)
     jump = jump_probability(window.cm)
     for t in range(3):
         pool = np.unique(context.haplotype[t])
@@ -84,9 +89,9 @@ def _copied(
     anchor_cm: NDArray[np.float64],
     cm: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Dose (slots,) of alleles (slots, S) by posteriors (A, S) without the negligible, blended in cM."""
+    """Dose (V,) of alleles (V, S) by posteriors (A, S) without the negligible, blended in cM."""
     kept = np.where(posterior < NEGLIGIBLE / posterior.shape[1], 0, posterior)
-    by_anchor = alleles @ (kept / kept.sum(axis=1, keepdims=True)).T  # (slots, A)
+    by_anchor = alleles @ (kept / kept.sum(axis=1, keepdims=True)).T  # (V, A)
     return np.array([np.interp(x, anchor_cm, row) for x, row in zip(cm, by_anchor, strict=True)])
 
 
@@ -95,10 +100,10 @@ def test_the_posterior_prefers_whoever_matches_on() -> None:
     panel = np.ones((40, 4000), np.uint8)
     panel[:30, 0] = 0
     panel[:, 1] = 0
-    window = TypedWindow(np.linspace(0, 0.4, 40), panel, np.zeros((40, 1), np.int8))
+    window = TypedWindow.of(np.linspace(0, 0.4, 40), panel, np.zeros((40, 1), np.int8))
     anchors = place_anchors(window.cm, np.array([0, 20, 40]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 1), 3)
-    words, _, segments = _untyped_core(window, anchors, 1)
-    found = run_chains(window, anchors, context, slice(0, 1), words, segments).posterior
+    marks, _, segments = _untyped_core(window, anchors, 1)
+    found = run_chains(window, anchors, context, slice(0, 1), marks, segments).posterior
     by_haplotype = {int(h): found[0, 1, k, 0] for k, h in enumerate(context.haplotype[0, 1])}
     assert by_haplotype[1] > by_haplotype[0] > by_haplotype[2]

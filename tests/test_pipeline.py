@@ -299,13 +299,57 @@ def test_a_bad_map_names_its_line(config: ImputeConfig, tmp_path: Path) -> None:
         impute(replace(config, map=path))
 
 
-def test_an_unphased_target_is_refused_with_record_and_sample(config: ImputeConfig, tmp_path: Path) -> None:
-    records = _target(1, "20")
+def _unphased(records: list[Rec]) -> list[Rec]:
+    """The records with the alleles of every genotype in ascending order, and / between them."""
+    return [
+        replace(r, columns=tuple("/".join(sorted(column.split("|"))) for column in r.columns))
+        for r in records
+    ]
+
+
+def test_an_unphased_target_is_phased_first(
+    config: ImputeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "spinimpute")
     target = tmp_path / "unphased.vcf.gz"
-    bad = replace(records[2], columns=("0/1", *records[2].columns[1:]))
-    write_vcf(target, [*records[:2], bad, *records[3:]], sample_names(N_TARGET, "t"))
-    with pytest.raises(SpinImputeError, match=f"20:{bad.pos} sample t0.*phase"):
-        impute(replace(config, gt=target))
+    write_vcf(target, _unphased(_target(1, "20") + _target(2, "21")), sample_names(N_TARGET, "t"))
+    given = {(r.CHROM, r.POS): r.genotype.array()[:, :2] for r in cyvcf2.VCF(str(target))}
+    bodies = []
+    for threads in (1, 3):
+        out = impute(replace(config, gt=target, nthreads=threads, out=str(tmp_path / f"p{threads}"))).output
+        bodies.append(_body(out))
+    assert bodies[0] == bodies[1]
+    assert any("are unphased and are phased first" in message for message in caplog.messages)
+    for record in cyvcf2.VCF(str(out)):
+        genotypes = record.genotype.array()
+        assert genotypes[:, 2].all()
+        asked = given.get((record.CHROM, record.POS))
+        if asked is not None:
+            whole = (asked >= 0).all(axis=1)
+            assert (np.sort(genotypes[whole, :2]) == np.sort(asked[whole])).all()
+
+
+def test_phasing_alone_writes_the_typed_records(
+    config: ImputeConfig, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Phased genotypes are kept as they are, and missing alleles are filled."""
+    summary = impute(replace(config, impute=False, model="no such model"))
+    target = list(cyvcf2.VCF(str(files[1])))
+    assert (summary.records, summary.typed, summary.imputed) == (len(target), len(target), 0)
+    for record, given in zip(cyvcf2.VCF(str(summary.output)), target, strict=True):
+        assert (record.CHROM, record.POS, record.ID) == (given.CHROM, given.POS, given.ID)
+        expected, found = given.genotype.array()[:, :2], record.genotype.array()[:, :2]
+        assert (found[expected >= 0] == expected[expected >= 0]).all()
+        assert (found >= 0).all()
+
+
+def test_phasing_alone_of_an_unphased_target(config: ImputeConfig, tmp_path: Path) -> None:
+    target = write_vcf(tmp_path / "u.vcf", _unphased(_target(1, "20")), sample_names(N_TARGET, "t"))
+    out = impute(replace(config, gt=target, impute=False, no_version=True)).output
+    assert not any("spinimpute" in line for line in _header(out) if line.startswith("##"))
+    for record in cyvcf2.VCF(str(out)):
+        assert record.genotype.array()[:, 2].all()
+        assert (record.genotype.array() >= 0).all()
 
 
 @pytest.mark.parametrize("kind", ["panel.vcf.gz", "panel.vcz", "panel.vcz.zip", "panel.spanel"])

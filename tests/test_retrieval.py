@@ -17,11 +17,11 @@ from spinimpute.retrieval import (
     REACH_CM,
     Anchors,
     PanelOrders,
-    TypedWindow,
     order_panel,
     place_anchors,
     retrieve,
 )
+from spinimpute.typed import TypedWindow
 
 
 def mosaics(rng: np.random.Generator, n_typed: int, n: int, founders: int = 6) -> NDArray[np.uint8]:
@@ -39,7 +39,7 @@ def make_window(seed: int, n_typed: int = 150, n_panel: int = 90, n_targets: int
     target = alleles[:, n_panel:].astype(np.int8)
     target[rng.random(target.shape) < 0.03] = -1
     cm = np.sort(rng.uniform(0, 4, n_typed))
-    return TypedWindow(cm, np.ascontiguousarray(alleles[:, :n_panel]), target)
+    return TypedWindow.of(cm, alleles[:, :n_panel], target)
 
 
 def every_gap(window: TypedWindow) -> Anchors:
@@ -58,7 +58,7 @@ def test_packing_round_trip(n_variants: int, n: int, seed: int) -> None:
 def test_prefix_order_is_the_sorted_order() -> None:
     window = make_window(1)
     gaps = np.array([0, 1, 7, 64, 150])
-    found = prefix_order(window.panel, window.target, gaps)
+    found = prefix_order(window.bits, window.haplotypes, window.target, gaps)
     for a, gap in enumerate(gaps):
         assert found.order[a].tolist() == reference.prefix_sorted(window.panel, gap)
 
@@ -66,7 +66,7 @@ def test_prefix_order_is_the_sorted_order() -> None:
 def test_suffix_order_is_the_prefix_order_of_the_mirror_image() -> None:
     window = make_window(2)
     gaps = np.array([3, 80, 150])
-    found = suffix_order(window.panel, window.target, gaps)
+    found = suffix_order(window.bits, window.haplotypes, window.target, gaps)
     for a, gap in enumerate(gaps):
         assert found.order[a].tolist() == reference.prefix_sorted(window.panel[::-1], 150 - gap)
 
@@ -75,7 +75,7 @@ def test_suffix_order_is_the_prefix_order_of_the_mirror_image() -> None:
 def test_a_target_stands_beside_its_longest_match(gap: int) -> None:
     window = make_window(3)
     complete = np.where(window.target < 0, 0, window.target).astype(np.int8)
-    found = prefix_order(window.panel, complete, np.array([gap]))
+    found = prefix_order(window.bits, window.haplotypes, complete, np.array([gap]))
     for t in range(complete.shape[1]):
         runs = []
         for n in range(window.panel.shape[1]):

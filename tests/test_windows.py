@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from test_retrieval import mosaics
 
-from spinimpute.bits import unpack
 from spinimpute.copying import LEAST_DOSE, copy_alleles, cut_segments
-from spinimpute.inference import ABSENT, BATCH_TOKENS, DOSE_TICKS, Engine, choose_anchors
+from spinimpute.imputed import DOSE_TICKS
+from spinimpute.inference import ABSENT, BATCH_TOKENS, Engine, choose_anchors
+from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import RecordBlock
-from spinimpute.panel import PanelBlock, TypedRecords, pack_block
+from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.retrieval import order_panel, retrieve
 from spinimpute.sites import Sites
 from spinimpute.spin.model import Spin, SpinConfig, copied_frequency, entropy
@@ -50,7 +51,8 @@ def make_blocks(
         panel = np.ascontiguousarray(alleles[part, :N_PANEL])
         phased = np.ones((len(pos[part]), N_PANEL // 2), bool)
         target = TypedRecords(typed[part], observed[part][typed[part]])
-        blocks.append(pack_block(RecordBlock(sites, panel, phased), cm[part], target))
+        records = RecordBlock(sites, panel, phased)
+        blocks.append(align_block(SparseBlock.from_block(records), cm[part], target))
     return blocks
 
 
@@ -64,25 +66,31 @@ def engine() -> Engine:
     return Engine(network, torch.device("cpu"), threads=2)
 
 
-def test_packed_block_holds_the_alleles() -> None:
+def test_aligned_block_holds_the_alleles() -> None:
     rng = np.random.default_rng(1)
     alleles = rng.integers(0, 3, (70, N_PANEL)).astype(np.int8)
     sites = Sites("1", np.arange(1, 71), ["A"] * 70, [("C", "G")] * 70, ["."] * 70)
-    nothing = TypedRecords(np.zeros(70, bool), np.full((70, 2), -1, np.int8))
-    block = pack_block(RecordBlock(sites, alleles, np.ones((70, 30), bool)), np.arange(70.0), nothing)
-    variants = block.variants
-    bits = unpack(variants.words, variants.words.shape[1] * 64)[variants.slot]
-    carries = bits ^ variants.flip[variants.slot, None]
-    for v, (record, allele) in enumerate(zip(variants.record, variants.allele, strict=True)):
+    typed = TypedRecords(np.arange(70) % 2 == 0, alleles[::2, :2])
+    records = RecordBlock(sites, alleles, np.ones((70, 30), bool))
+    block = align_block(SparseBlock.from_block(records), np.arange(70.0), typed)
+    marks = block.marks.dense()
+    carries = marks ^ block.variants.flip[:, None]
+    for v, (record, allele) in enumerate(zip(block.variants.record, block.variants.allele, strict=True)):
         np.testing.assert_array_equal(carries[v], alleles[record] == allele)
-    assert bits.mean(axis=1).max() <= 0.5
-    assert not unpack(variants.words, variants.words.shape[1] * 64)[len(variants.slot) :].any()
+    odds = (marks.sum(axis=1) + 0.5) / (N_PANEL - marks.sum(axis=1) + 0.5)
+    np.testing.assert_allclose(block.variants.log_odds, np.log(odds), rtol=1e-6)
+    seen = block.variants.record % 2 == 0
+    typed_panel = np.unpackbits(block.typed_bits, axis=1, count=N_PANEL, bitorder="little")
+    np.testing.assert_array_equal(typed_panel, carries[seen])
+    np.testing.assert_array_equal(block.typed_target, carries[seen][:, :2])
 
 
-@pytest.mark.parametrize("core_cm", [0.7, 3.0, 50.0])
-def test_cores_tile_the_chromosome(core_cm: float) -> None:
+@pytest.mark.parametrize(
+    ("core_cm", "most"), [(0.7, 700), (3.0, 700), (50.0, 700), (3.0, 90), (0.3, 20), (3.0, 1)]
+)
+def test_cores_tile_the_chromosome(core_cm: float, most: int) -> None:
     blocks = make_blocks(2)
-    windows = list(cut_windows(iter(blocks), core_cm, 1.0))
+    windows = list(cut_windows(iter(blocks), core_cm, 1.0, most * N_TARGETS))
     np.testing.assert_array_equal(
         np.concatenate([w.sites.pos for w in windows]), np.concatenate([b.sites.pos for b in blocks])
     )
@@ -91,12 +99,23 @@ def test_cores_tile_the_chromosome(core_cm: float) -> None:
         np.concatenate([b.target.dense() for b in blocks]),
     )
     typed_cm = np.concatenate([b.typed_cm for b in blocks])
+    marks = np.concatenate([b.marks.dense() for b in blocks])
+    np.testing.assert_array_equal(np.concatenate([w.marks.dense(len(w.core.cm)) for w in windows]), marks)
+    np.testing.assert_array_equal(
+        np.concatenate([w.core.log_odds for w in windows]),
+        np.concatenate([b.variants.log_odds for b in blocks]),
+    )
     for window in windows:
+        assert len(window.core.cm) <= max(most, 2)  # a record has one ALT or two
+        assert window.core.cm[-1] - window.core.cm[0] <= core_cm
+        low, high = np.searchsorted(typed_cm, [window.core.cm[0] - 0.99, window.core.cm[-1] + 0.99])
+        assert window.first_typed <= low
+        assert high <= window.first_typed + len(window.flanked.cm)
         n = len(window.flanked.cm)
         np.testing.assert_array_equal(
             window.flanked.cm, typed_cm[window.first_typed : window.first_typed + n]
         )
-        assert np.diff(window.core.cm).min() >= 0
+        assert (np.diff(window.core.cm) >= 0).all()
         assert len(window.core.record) == window.sites.n_variants
 
 
@@ -116,21 +135,19 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
     spread = entropy(weights)
     task = task_features(window.flanked, anchors)
     segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
-    bits = unpack(window.core.words, window.core.words.shape[1] * 64)
+    bits = window.marks.dense(len(window.core.cm))
     dose = rng.random((4, len(bits), CONFIG.posteriors), np.float32) ** 9  # hardly anything, mostly
-    found = copy_alleles(
-        window.core.words, segments, context.haplotype, weights.numpy(), spread.numpy(), dose
-    )
-    np.testing.assert_array_equal(found.chain, dose[found.target, found.slot])
-    seen = set(zip(found.target.tolist(), found.slot.tolist(), strict=True))
+    found = copy_alleles(window.marks, segments, context.haplotype, weights.numpy(), spread.numpy(), dose)
+    np.testing.assert_array_equal(found.chain, dose[found.target, found.variant])
+    seen = set(zip(found.target.tolist(), found.variant.tolist(), strict=True))
     for j in range(len(segments.left)):
         a, b = int(segments.left[j]), int(segments.right[j])
-        slots = np.arange(segments.start[j], segments.start[j + 1])
+        here = np.arange(segments.start[j], segments.start[j + 1])
         for t in range(4):
-            left, right = (bits[slots][:, context.haplotype[t, i]] for i in (a, b))
-            carried = slots[(left | right).any(axis=1) | (dose[t, slots] > LEAST_DOSE).any(axis=1)]
-            assert {(t, int(s)) for s in carried} == {(t, int(s)) for s in slots} & seen
-    blended = _blend(window, anchors.cm, context.haplotype, weights, bits, found.target, found.slot)
+            left, right = (bits[here][:, context.haplotype[t, i]] for i in (a, b))
+            carried = here[(left | right).any(axis=1) | (dose[t, here] > LEAST_DOSE).any(axis=1)]
+            assert {(t, int(v)) for v in carried} == {(t, int(v)) for v in here} & seen
+    blended = _blend(window, anchors.cm, context.haplotype, weights, bits, found.target, found.variant)
     np.testing.assert_allclose(found.frequency, blended, atol=1e-5)
 
 
@@ -141,16 +158,16 @@ def _blend(
     weights: torch.Tensor,
     bits: NDArray[np.uint8],
     targets: NDArray[np.int32],
-    slots: NDArray[np.int32],
+    variants: NDArray[np.int32],
 ) -> NDArray[np.float32]:
     rows = []
-    for t, s in zip(targets.tolist(), slots.tolist(), strict=True):
-        b = int(np.searchsorted(anchor_cm, window.core.cm[s], side="right"))
+    for t, v in zip(targets.tolist(), variants.tolist(), strict=True):
+        b = int(np.searchsorted(anchor_cm, window.core.cm[v], side="right"))
         a, b = max(b - 1, 0), min(b, len(anchor_cm) - 1)
         span = anchor_cm[b] - anchor_cm[a]
-        share = (window.core.cm[s] - anchor_cm[a]) / span if span > 0 else 0.5
+        share = (window.core.cm[v] - anchor_cm[a]) / span if span > 0 else 0.5
         sides = [
-            copied_frequency(weights[t, i], torch.from_numpy(bits[s, context[t, i]][None])) for i in (a, b)
+            copied_frequency(weights[t, i], torch.from_numpy(bits[v, context[t, i]][None])) for i in (a, b)
         ]
         rows.append(((1 - share) * sides[0] + share * sides[1])[0].numpy())
     return np.array(rows, np.float32)
@@ -181,13 +198,16 @@ def test_threads_and_batches_do_not_matter(engine: Engine, monkeypatch: pytest.M
     np.testing.assert_allclose(_doses(engine, window), expected, atol=1.01 / DOSE_TICKS)
 
 
-def test_windows_hardly_change_a_dosage(engine: Engine) -> None:
+@pytest.mark.parametrize(("core_cm", "most"), [(1.3, 1500), (12.0, 170)])
+def test_windows_hardly_change_a_dosage(engine: Engine, core_cm: float, most: int) -> None:
     """With flanks of 2 cM no dosage may move by more than 0.1 for the place of a window's edge, and 99 % by
     0.003: the chains choose among the contexts of the window.
     """
     blocks = make_blocks(9, n_records=1500)
     whole = _doses(engine, _one_window(blocks))
-    cut = np.concatenate([_doses(engine, w) for w in cut_windows(iter(blocks), 1.3, 2.0)])
+    windows = list(cut_windows(iter(blocks), core_cm, 2.0, most * N_TARGETS))
+    assert len(windows) >= 9
+    cut = np.concatenate([_doses(engine, w) for w in windows])
     moved = np.abs(whole - cut)
     assert moved.max() < 0.1
     assert np.quantile(moved, 0.99) < 3e-3
@@ -197,16 +217,17 @@ def test_without_a_typed_variant_the_panel_frequency_is_the_dose(engine: Engine)
     blocks = make_blocks(10, typed_every=0)
     window = _one_window(blocks)
     dose = _doses(engine, window)
-    bits = unpack(window.core.words, window.core.words.shape[1] * 64)[window.core.slot]
-    frequency = (bits ^ window.core.flip[window.core.slot, None]).mean(axis=1)
+    bits = window.marks.dense(len(window.core.cm))
+    frequency = (bits ^ window.core.flip[:, None]).mean(axis=1)
     np.testing.assert_allclose(dose, np.repeat(frequency[:, None], N_TARGETS, axis=1), atol=0.02)
 
 
 def test_an_allele_nobody_carries_is_nearly_absent(engine: Engine) -> None:
     window = _one_window(make_blocks(11))
-    bits = unpack(window.core.words, window.core.words.shape[1] * 64)[window.core.slot]
-    nobody = ~bits.any(axis=1) & (window.target.dense()[window.core.record] < 0).all(axis=1)
+    nobody = ~window.marks.dense(len(window.core.cm)).any(axis=1) & (
+        window.target.dense()[window.core.record] < 0
+    ).all(axis=1)
     assert nobody.any()
-    flipped = window.core.flip[window.core.slot][nobody, None]
+    flipped = window.core.flip[nobody, None]
     expected = np.where(flipped, 1 - ABSENT, ABSENT).repeat(N_TARGETS, axis=1)
     np.testing.assert_allclose(_doses(engine, window)[nobody], expected, atol=0.51 / DOSE_TICKS)

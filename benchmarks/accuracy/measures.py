@@ -8,14 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.evaluate import MAF_EDGES, Imputed, Truth
+from benchmarks.accuracy.scores import Imputed, Truth
+from spinimpute.config import MAF_EDGES
+from spinimpute.evaluation.measures import (
+    DOSE_EDGES,
+    ESTIMATE_EDGES,
+    MIN_MINOR,
+    bin_means,
+    bin_sums,
+    bins_of,
+    moments,
+    r2,
+    variant_r2,
+)
 
 RESAMPLES = 1_000
 SEED = 1
 CONFIDENCE = 95.0  # per cent
-DOSE_EDGES = np.linspace(0, 2, 21)
-DR2_EDGES = np.linspace(0, 1, 11)
-MIN_MINOR = 5  # true minor alleles among the targets for a site's r2 to mean anything
 
 
 @dataclass(frozen=True)
@@ -72,16 +81,8 @@ def person_sums(truth: Truth, dosages: NDArray[np.float32]) -> NDArray[np.float6
     sums = np.zeros((len(MAF_EDGES), len(truth.samples), 6))
     for i, label in enumerate([*range(len(MAF_EDGES) - 1), -1]):
         x, y = dosages[bins == label].astype(float), truth.counts[bins == label].astype(float)
-        sums[i] = _sums(x, y, axis=0)
+        sums[i] = moments(x, y, axis=0)
     return sums
-
-
-def r2(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared correlations (...,) of sums (..., 6); nan where either variable is constant."""
-    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-    spread = (n * xx - x * x) * (n * yy - y * y)
-    constant = (n * xx - x * x <= 1e-9 * n * xx) | (n * yy - y * y <= 1e-9 * n * yy)
-    return np.where(constant, np.nan, (n * xy - x * y) ** 2 / np.where(constant, 1, spread))
 
 
 def fewer_errors(
@@ -99,8 +100,9 @@ def fewer_errors(
 def calibration(truth: Truth, dosages: NDArray[np.float32]) -> Calibration:
     """Compare mean predicted and mean true dosage of the genotypes in each bin of predicted dosage."""
     x, y = dosages.ravel().astype(float), truth.counts.ravel().astype(float)
-    count, predicted, true = _bin_means(x, y, DOSE_EDGES)
-    share = count / len(x)
+    sums = bin_sums(bins_of(x, DOSE_EDGES), len(DOSE_EDGES) - 1, x, y)
+    predicted, true = bin_means(sums)
+    share = sums[:, 0] / len(x)
     return Calibration(
         share=tuple(share.tolist()),
         predicted=tuple(predicted.tolist()),
@@ -111,21 +113,19 @@ def calibration(truth: Truth, dosages: NDArray[np.float32]) -> Calibration:
 
 def site_r2(truth: Truth, dosages: NDArray[np.float32]) -> NDArray[np.float64]:
     """True r2 (V,); 0 where all estimates are equal, nan where the targets have too few minor alleles."""
-    x, y = dosages.astype(float), truth.counts.astype(float)
-    alternate = y.sum(axis=1)
-    rare = np.minimum(alternate, 2 * y.shape[1] - alternate) < MIN_MINOR
-    return np.where(rare, np.nan, np.nan_to_num(r2(_sums(x, y, axis=1)), nan=0.0))
+    return variant_r2(moments(dosages, truth.counts, axis=1), MIN_MINOR)
 
 
 def dr2(estimated: NDArray[np.float64], true: NDArray[np.float64], usable: NDArray[np.bool_]) -> Dr2:
     """Compare estimated and true r2 (V,) at the usable sites."""
     x, y = estimated[usable], true[usable]
     defined = len(x) > 1 and np.ptp(x) > 0 and np.ptp(y) > 0
-    count, mean_x, mean_y = _bin_means(x, y, DR2_EDGES)
+    sums = bin_sums(bins_of(x, ESTIMATE_EDGES), len(ESTIMATE_EDGES) - 1, x, y)
+    mean_x, mean_y = bin_means(sums)
     return Dr2(
         correlation=float(np.corrcoef(x, y)[0, 1]) if defined else float("nan"),
         sites=len(x),
-        in_bin=tuple(count.astype(int).tolist()),
+        in_bin=tuple(sums[:, 0].astype(int).tolist()),
         estimated=tuple(mean_x.tolist()),
         true=tuple(mean_y.tolist()),
     )
@@ -150,12 +150,6 @@ def person_r2(sums: NDArray[np.float64]) -> PersonR2:
     return PersonR2(float(values.min()), float(np.median(values)), float(values.max()))
 
 
-def _sums(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """n, x, y, xx, yy, xy (..., 6), summed over an axis of x and y."""
-    n = np.full(x.shape[1 - axis], float(x.shape[axis]))
-    return np.stack([n, *(values.sum(axis=axis) for values in (x, y, x * x, y * y, x * y))], axis=-1)
-
-
 def _bins_and_all(weights: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """r2 (R, B): the MAF bins and, last, all sites, for people counted `weights` (R, S) times."""
     binned = np.einsum("rs,bsk->rbk", weights, sums)
@@ -173,14 +167,3 @@ def _interval(values: NDArray[np.float64]) -> Interval:
     tail = (100 - CONFIDENCE) / 2
     low, high = np.percentile(resampled, [tail, 100 - tail]) if len(resampled) else (np.nan, np.nan)
     return Interval(float(values[0]), float(low), float(high))
-
-
-def _bin_means(
-    x: NDArray[np.float64], y: NDArray[np.float64], edges: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Of the pairs in each bin of x, the number and the means of x and y; nan where there are none."""
-    bins = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
-    count = np.bincount(bins, minlength=len(edges) - 1).astype(float)
-    held = np.where(count > 0, count, np.nan)
-    means = [np.bincount(bins, weights=v, minlength=len(edges) - 1) / held for v in (x, y)]
-    return count, means[0], means[1]

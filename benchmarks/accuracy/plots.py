@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.evaluate import MAF_EDGES
+from spinimpute.config import MAF_EDGES
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

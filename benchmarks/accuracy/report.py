@@ -20,8 +20,9 @@ from benchmarks.accuracy.measures import (
     site_r2,
     usable_sites,
 )
+from benchmarks.accuracy.scores import Accuracy, Truth, accuracy, read_imputed
 from benchmarks.accuracy.tools import Cost, Output
-from spinimpute.evaluate import MAF_EDGES, Accuracy, Truth, accuracy, read_imputed
+from spinimpute.config import MAF_EDGES
 
 BASELINE = "beagle"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from spinimpute.evaluate import Truth, read_truth
+from benchmarks.accuracy.scores import Truth, read_truth
 
 MEASURE = Path(__file__).parents[1] / "measure.py"
 

@@ -76,7 +76,7 @@ def draw_costs(path: Path, costs: Sequence[Cost]) -> None:
             for failed in (c.context for c in mine if c.train_seconds is None):
                 panel.axvline(failed, color=f"C{colour}", linestyle=":")
         panel.set(xlabel="context points", ylabel=label)
-    panels[0].legend(fontsize=7, title="dotted: out of memory")
+    panels[0].legend(fontsize=6, loc="upper left", title="dotted: out of memory", title_fontsize=6)
     _save(figure, path)
 
 

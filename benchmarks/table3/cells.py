@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,11 +52,6 @@ class Store:
         """The seeds with which a method has finished a window."""
         found = self._folder.glob(f"{method}@{window}@*.npz")
         return sorted(int(path.stem.rsplit("@", 1)[1]) for path in found)
-
-    def fill(self, method: str, window: str, seed: int, make: Callable[[], Cell]) -> None:
-        """Make a cell unless it is there."""
-        if not self.has(method, window, seed):
-            self.put(make())
 
     def _path(self, method: str, window: str, seed: int) -> Path:
         return self._folder / f"{method}@{window}@{seed}.npz"

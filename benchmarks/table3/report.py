@@ -18,7 +18,7 @@ from benchmarks.table3.cells import Store
 from benchmarks.table3.scores import Score, score
 from benchmarks.table3.settings import ABLATIONS, Setting
 from benchmarks.table3.windows import Window
-from spinimpute.evaluate import MAF_EDGES
+from spinimpute.config import MAF_EDGES
 
 BASELINE = "universal"
 ROWS = ("gbt", "mlp", "knn", "beagle", "npt", "set_tf", "spin", BASELINE)

@@ -42,14 +42,18 @@ def fill_tools(data: Path, store: Store, windows: list[Window], work: Path) -> N
             store.put(Cell(tool, window.name, 0, dose, {}))
 
 
-def fill_classical(store: Store, window: Window, setting: Setting, seed: int, device: torch.device) -> None:
-    """KNN, which has no seed, the perceptron and the trees."""
-    if not store.has("knn", window.name, 0):
-        store.put(Cell("knn", window.name, 0, *predict_knn(window)))
+def fill_mlp(store: Store, window: Window, setting: Setting, seed: int, device: torch.device) -> None:
+    """The perceptron."""
     if not store.has("mlp", window.name, seed):
         store.put(Cell("mlp", window.name, seed, *predict_mlp(window, setting, seed, device)))
-    if not store.has("gbt", window.name, seed) and seed == setting.seeds[0]:
-        store.put(Cell("gbt", window.name, seed, *predict_gbt(window, seed)))
+
+
+def fill_seedless(store: Store, window: Window) -> None:
+    """The nearest neighbours, and the trees, whose seed only draws what they stop early on."""
+    if not store.has("knn", window.name, 0):
+        store.put(Cell("knn", window.name, 0, *predict_knn(window)))
+    if not store.has("gbt", window.name, 0):
+        store.put(Cell("gbt", window.name, 0, *predict_gbt(window, seed=1)))
 
 
 def fill_network(
@@ -78,9 +82,11 @@ def fill(data: Path, out: Path, setting: Setting, windows: list[Window], device:
     store, work = Store(out / "cells"), out / "tools"
     work.mkdir(exist_ok=True)
     fill_tools(data, store, windows, work)
+    for window in windows:
+        fill_seedless(store, window)
     for seed in setting.seeds:
         for window in windows:
-            fill_classical(store, window, setting, seed, device)
+            fill_mlp(store, window, setting, seed, device)
         for method, window in itertools.product(NETWORKS, windows):
             fill_network(method, store, out / "models", window, setting, seed, device)
         if seed in setting.ablation_seeds:

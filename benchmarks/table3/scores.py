@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.measures import Interval, r2
+from benchmarks.accuracy.measures import Interval
 from benchmarks.table3.cells import Doses, Store
 from benchmarks.table3.windows import Window
-from spinimpute.evaluate import MAF_EDGES
+from spinimpute.config import MAF_EDGES
+from spinimpute.evaluation.measures import maf_bins, moments, r2
 
 RESAMPLES = 1_000
 SEED = 1
@@ -94,10 +95,10 @@ def mean_r2(sums: Sequence[Sums], weights: Sequence[Sums]) -> NDArray[np.float64
 
 def _sums(window: Window, doses: Doses) -> Sums:
     """(S, B, 6) n, x, y, xx, yy, xy of each person and MAF bin, the last for sites outside the edges."""
-    bins = np.searchsorted(MAF_EDGES, window.maf, side="left") - 1
+    bins = maf_bins(window.maf, MAF_EDGES)
     shape = (window.people, 2, len(bins))
     x, y = doses.astype(float).reshape(shape), window.truth.astype(float).reshape(shape)
-    parts = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1).sum(axis=1)  # (S, V, 6)
+    parts = moments(x, y, axis=1)  # (S, V, 6)
     sums = np.zeros((window.people, len(MAF_EDGES), 6))
     for i, label in enumerate([*range(len(MAF_EDGES) - 1), -1]):
         sums[:, i] = parts[:, bins == label].sum(axis=1)

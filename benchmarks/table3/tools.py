@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.scores import Key
 from benchmarks.accuracy.tools import Command, run
 from benchmarks.table3.windows import Window
-from spinimpute.evaluate import Key
 
 MODEL = "spin-small"
 
@@ -24,7 +24,7 @@ def impute_beagle(folder: Path, array: str, work: Path) -> Path:
     subprocess.run(["bcftools", "view", "-Oz", "-o", panel, folder / "panel.bcf"], check=True)
     prefix = work / f"{folder.name}.beagle"
     command: Command = ["beagle", f"ref={panel}", f"gt={folder}/target.{array}.vcf.gz", f"out={prefix}"]
-    run([*command, f"map={folder}/plink.map", "ap=true", "nthreads=1"], prefix.with_suffix(".log.txt"))
+    run([*command, f"map={folder}/plink.map", "ap=true", "nthreads=1"], Path(f"{prefix}.log.txt"))
     panel.unlink()
     return Path(f"{prefix}.vcf.gz")
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.evaluate import Key
+from benchmarks.accuracy.scores import Key
 
 UNTYPED = 100
 TYPED = 150

@@ -9,10 +9,12 @@ from typer.core import TyperGroup
 
 from spinimpute import __version__
 from spinimpute.cli import options, panel
+from spinimpute.cli.beagle import NOTES, BeagleCommand
+from spinimpute.cli.signals import Terminated, raise_on_sigterm
 from spinimpute.config import ImputeConfig, train_config
 from spinimpute.errors import SpinImputeError
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 
 
 class _ErrorBoundary(TyperGroup):
@@ -29,6 +31,8 @@ class _ErrorBoundary(TyperGroup):
             _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
         except MemoryError as error:
             _stop("error: not enough memory; use a smaller --window or fewer target samples", FAILED, error)
+        except Terminated as error:
+            _stop("terminated", TERMINATED, error)
         except KeyboardInterrupt as error:
             _stop("interrupted", INTERRUPTED, error)
 
@@ -53,6 +57,7 @@ app.add_typer(panel.app, name="panel")
 
 def main() -> None:
     """Run the command line."""
+    raise_on_sigterm()
     app()
 
 
@@ -71,8 +76,9 @@ def _common(
     """Impute genotypes with semi-parametric inducing point networks; a new panel needs no training."""
 
 
-@app.command()
+@app.command(cls=BeagleCommand)
 def impute(
+    context: typer.Context,
     ref: options.Ref,
     gt: options.Gt,
     out: options.Out,
@@ -85,26 +91,34 @@ def impute(
     excludesamples: options.ExcludeSamples = None,
     excludemarkers: options.ExcludeMarkers = None,
     allow_overlap: options.AllowOverlap = False,
+    keep_target_only: options.KeepTargetOnly = False,
+    fix: options.Fix = None,
     model: options.Model = ImputeConfig.model,
     device: options.Device = ImputeConfig.device,
     nthreads: options.Threads = None,
     seed: options.Seed = ImputeConfig.seed,
     no_version: options.NoVersion = False,
+    impute: options.Impute = ImputeConfig.impute,
+    report: options.Report = False,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Impute a phased target from a phased reference panel."""
+    """Impute a target from a phased reference panel; what is not phased in it is phased first.
+
+    Beagle's key=value parameters work too.
+    """
     from spinimpute.cli.runs import run_dry, run_impute
 
     config = ImputeConfig(
         ref=ref, gt=gt, out=out, map=map, chrom=chrom, ap=ap, gp=gp, window=window, overlap=overlap,
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
-        model=model, device=device, nthreads=nthreads, seed=seed, no_version=no_version,
+        keep_target_only=keep_target_only, fix=options.fixes(fix), impute=impute, model=model,
+        device=device, nthreads=nthreads, seed=seed, no_version=no_version,
     )  # fmt: skip
     if dry_run:
-        run_dry(config)
+        run_dry(config, context.meta[NOTES])
     else:
-        run_impute(config, quiet)
+        run_impute(config, quiet, context.meta[NOTES], report)
 
 
 @app.command()
@@ -134,6 +148,23 @@ def train(
         "layers": layers, "device": device, "nthreads": nthreads, "seed": seed,
     }  # fmt: skip
     run_train(train_config(config, given), quiet)
+
+
+@app.command()
+def evaluate(
+    truth: options.Truth,
+    imputed: options.Imputed,
+    out: options.EvaluateOut,
+    ref: options.FrequencyPanel = None,
+    typed: options.Typed = None,
+    bins: options.Bins = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare imputed genotypes with the truth: r2, concordance and calibration, as tables and a page."""
+    from spinimpute.cli.evaluate import run_evaluate
+    from spinimpute.evaluation.comparison import Files
+
+    run_evaluate(Files(truth, imputed, ref, typed), options.edges(bins), out, quiet)
 
 
 @app.command()

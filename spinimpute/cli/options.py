@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spinimpute.config import TrainConfig
+from spinimpute.config import FIXES, MAF_EDGES, TrainConfig
 
 
 def _option(*names: str, text: str, **more: Any) -> Any:
@@ -19,10 +19,37 @@ def _train_option(name: str, text: str, **more: Any) -> Any:
     return typer.Option(f"--{name}", help=text, show_default=str(getattr(TrainConfig, name)), **more)
 
 
+def fixes(text: str | None) -> tuple[str, ...]:
+    """The words of --fix; typer.BadParameter if there are others than swap and strand."""
+    words = tuple(text.split(",")) if text is not None else ()
+    unknown = [word for word in words if word not in FIXES]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} cannot be fixed; write {', '.join(FIXES)} or both")
+    return words
+
+
+def _checked_fix(text: str | None) -> str | None:
+    fixes(text)
+    return text
+
+
+def edges(text: str | None) -> tuple[float, ...]:
+    """The numbers of --bins; typer.BadParameter if there is anything else."""
+    try:
+        return tuple(map(float, text.split(","))) if text is not None else MAF_EDGES
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} must be numbers, as in 0,0.01,0.05,0.5") from error
+
+
+def _checked_edges(text: str | None) -> str | None:
+    edges(text)
+    return text
+
+
 _FILE = {"metavar": "FILE", "show_default": False}
 
 Ref = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF, VCF Zarr or prepared.", **_FILE)]
-Gt = Annotated[Path, _option("--gt", text="Phased target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
+Gt = Annotated[Path, _option("--gt", text="Target genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
 Out = Annotated[
     str, _option("--out", text="Prefix of the output, or a name that ends in .vcf.gz or .bcf.", metavar="OUT")
 ]
@@ -51,6 +78,20 @@ ExcludeMarkers = Annotated[
 AllowOverlap = Annotated[
     bool, _option("--allow-overlap", text="Leave target samples out of the panel instead of refusing them.")
 ]
+KeepTargetOnly = Annotated[
+    bool,
+    _option("--keep-target-only", text="Keep the target's records that the panel lacks, as they are."),
+]
+Fix = Annotated[
+    str | None,
+    _option(
+        "--fix",
+        text="Use target records with REF and ALT swapped or from the other strand: swap, strand or both.",
+        metavar="swap,strand",
+        show_default=False,
+        callback=_checked_fix,
+    ),
+]
 Model = Annotated[
     str, _option("--model", text="A shipped model (see `models`) or a model folder.", metavar="NAME|DIR")
 ]
@@ -63,9 +104,17 @@ Seed = Annotated[int, _option("--seed", text="Seed of all random choices.", meta
 NoVersion = Annotated[
     bool, _option("--no-version", text="Leave version, command and digests out of the output's header.")
 ]
+Impute = Annotated[
+    bool,
+    _option("--impute/--no-impute", text="Impute, or write the typed records alone, phased and filled."),
+]
 DryRun = Annotated[
     bool,
     _option("--dry-run", text="Show the plan and the time, memory and disk it needs; impute nothing."),
+]
+Report = Annotated[
+    bool,
+    _option("--report", text="Write an HTML page on sites, DR2 and samples too, and JSON for MultiQC."),
 ]
 Quiet = Annotated[bool, _option("--quiet", text="Report errors and warnings only.")]
 
@@ -94,6 +143,27 @@ TrainDevice = Annotated[str | None, _train_option("device", "auto, cpu, cuda or 
 TrainSeed = Annotated[int | None, _train_option("seed", "Seed of all random choices.", metavar="N", min=0)]
 ConfigFile = Annotated[
     Path | None, _option("--config", text="TOML file of settings; options given here overrule it.", **_FILE)
+]
+
+Truth = Annotated[Path, _option("--truth", text="True genotypes: VCF, BCF or VCF Zarr.", **_FILE)]
+Imputed = Annotated[Path, _option("--imputed", text="Imputed genotypes, with DS if VCF or BCF.", **_FILE)]
+EvaluateOut = Annotated[str, _option("--out", text="Prefix of tables and page.", metavar="PREFIX")]
+FrequencyPanel = Annotated[
+    Path | None,
+    _option("--ref", text="Panel: gives allele frequencies, and what can be imputed.", **_FILE),
+]
+Typed = Annotated[
+    Path | None, _option("--typed", text="Typed genotypes (the --gt of impute), to leave out.", **_FILE)
+]
+Bins = Annotated[
+    str | None,
+    _option(
+        "--bins",
+        text="Edges of the MAF bins; a bin includes its upper edge.",
+        metavar="EDGES",
+        show_default=",".join(f"{edge:g}" for edge in MAF_EDGES),
+        callback=_checked_edges,
+    ),
 ]
 
 PanelSource = Annotated[Path, _option("--ref", text="Phased panel: VCF, BCF or VCF Zarr.", **_FILE)]

@@ -25,30 +25,44 @@ class Journal(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[str] = []
+        self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a log record."""
         self.add(f"{record.levelname.lower()}: {record.getMessage()}")
+        if record.levelno >= logging.WARNING:
+            self.warnings.append(record.getMessage())
 
     def add(self, message: str) -> None:
         """Keep a line."""
         self.lines.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}")
 
 
-def write_log(path: Path, command: str, journal: Journal, sections: Mapping[str, Mapping[str, str]]) -> None:
-    """Write the log of a finished run: command, versions, what happened, then named tables."""
+def write_log(
+    path: Path,
+    command: str,
+    parameters: Mapping[str, str],
+    journal: Journal,
+    sections: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write the log of a finished run: command, versions, parameters, what happened, then named tables."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     lines = [
         f"spinimpute {__version__}",
         f"command: {command}",
         f"Python {platform.python_version()}, {libraries}",
+        *_section("parameters", parameters),
         "",
         *journal.lines,
     ]
     for title, rows in sections.items():
-        lines += ["", title, *(f"  {name:<20} {value}" for name, value in rows.items())]
+        lines += _section(title, rows)
     with atomic_output(path) as partial:
         partial.write_text("\n".join(lines) + "\n")
+
+
+def _section(title: str, rows: Mapping[str, str]) -> list[str]:
+    return ["", title, *(f"  {name:<20} {value}" for name, value in rows.items())]
 
 
 def print_table(rows: Mapping[str, str]) -> None:

@@ -5,40 +5,59 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from spinimpute.cli.meter import Meter, open_meter
 from spinimpute.cli.report import Journal, duration, megabytes, print_table, write_log
+from spinimpute.cli.run_report import check_inputs, write_report
 from spinimpute.config import ImputeConfig, TrainConfig
 from spinimpute.io.outputs import OutputNames
 from spinimpute.provenance import command_line
 
 if TYPE_CHECKING:
     from spinimpute.estimate import Estimate
-    from spinimpute.pipeline import ImputeSummary
+    from spinimpute.pipeline import ImputeSummary, WindowDone
 
 
-def run_impute(config: ImputeConfig, quiet: bool) -> None:
-    """Impute, leave PREFIX.log and print the summary; SpinImputeError as `pipeline.impute`."""
+def run_impute(config: ImputeConfig, quiet: bool, notes: Sequence[str] = (), report: bool = False) -> None:
+    """Impute, leave PREFIX.log and print the summary; SpinImputeError as `pipeline.impute`.
+
+    notes are lines for log and terminal; report asks for the page too.
+    """
     from spinimpute.pipeline import impute
 
+    if report:
+        check_inputs(config)
     journal = Journal()
+    journal.add("started")
     with _hearing(journal), open_meter(quiet) as meter:
+        for note in notes:
+            journal.add(note)
+            meter.log(note)
         summary = impute(config, ImputeProgress(meter, journal))
+        if report:
+            meter.log("the report reads output, panel and target once more")
+    journal.add("finished")
     totals = _totals(summary)
     fates = {fate: f"{count:,}" for fate, count in summary.fates.items()}
+    sections = {"target variants": fates, "summary": totals}
     log = OutputNames.from_out(config.out, config.out_format).log
-    write_log(log, command_line(sys.argv), journal, {"target variants": fates, "summary": totals})
+    write_log(log, command_line(sys.argv), _parameters(config), journal, sections)
+    if report:
+        totals |= write_report(config, summary, journal.warnings, totals)
     if not quiet:
         print_table(totals)
 
 
-def run_dry(config: ImputeConfig) -> None:
+def run_dry(config: ImputeConfig, notes: Sequence[str] = ()) -> None:
     """Print the plan of an imputation and what it will need; SpinImputeError as `estimate.estimate`."""
     from spinimpute.estimate import estimate
 
+    for note in notes:
+        print(note, file=sys.stderr)
     print_table(_plan(estimate(config)))
 
 
@@ -69,12 +88,17 @@ class ImputeProgress:
         self._windows = 0
         self._began = time.monotonic()
 
-    def window(self, share: float, chrom: str, position: int) -> None:
-        """Show where the last window ended; the log keeps it too."""
+    def window(self, share: float, done: WindowDone) -> None:
+        """Show where the last window ended; the log keeps its size and the time since the start too."""
         self._windows += 1
-        rate = self._windows / (time.monotonic() - self._began)
-        self._meter.update(share, f"{chrom}:{position:,}, window {self._windows}, {rate:.2f} windows/s")
-        self._journal.add(f"window {self._windows} imputed, up to {chrom}:{position}")
+        seconds = time.monotonic() - self._began
+        place = f"[{done.chrom}:{done.first}-{done.last}]"
+        rate = self._windows / seconds
+        self._meter.update(share, f"{done.chrom}:{done.last:,}, window {self._windows}, {rate:.2f} windows/s")
+        self._journal.add(
+            f"window {self._windows} {place}: {done.records:,} panel records, {done.typed:,} typed, "
+            f"done after {duration(seconds)}"
+        )
 
 
 class TrainProgress:
@@ -115,10 +139,25 @@ def _hearing(journal: Journal) -> Iterator[None]:
         logger.setLevel(before)
 
 
+def _parameters(config: ImputeConfig) -> dict[str, str]:
+    """All settings of a run, by the names of their options."""
+    names = {field.name: field.name.replace("_", "-") for field in fields(config)}
+    names |= {"exclude_samples": "excludesamples", "exclude_markers": "excludemarkers"}
+    values = {name: getattr(config, field) for field, name in names.items()}
+    return {name: _spelled(value) for name, value in values.items() if value is not None}
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value) or "nothing"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _totals(summary: ImputeSummary) -> dict[str, str]:
     return {
         "samples": f"{summary.samples:,}",
         "panel haplotypes": f"{summary.panel_haplotypes:,}",
+        "target records": f"{sum(summary.fates.values()):,}",
         "records": f"{summary.records:,}",
         "typed": f"{summary.typed:,}",
         "imputed": f"{summary.imputed:,}",

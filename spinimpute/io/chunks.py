@@ -10,18 +10,20 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.sparse import SparseBlock, packed_rows
+from spinimpute.io.sparse import SparseBlock
+from spinimpute.marks import VariantMarks, packed_rows
 from spinimpute.sites import Sites
 
 
 def pack_chunk(block: SparseBlock) -> bytes:
     """Bytes of a block, in a form that compresses well: differences, their bytes sorted by significance."""
-    rare = block.row < 0
-    count = np.diff(block.starts)
+    marks = block.marks
+    rare = marks.row < 0
+    count = np.diff(marks.starts)
     # Differences of ascending carriers; each variant's first counts from 0.
-    gaps = np.diff(block.carriers, prepend=0)
-    first = block.starts[:-1][count > 0]
-    gaps[first] = block.carriers[first]
+    gaps = np.diff(marks.carriers, prepend=0)
+    first = marks.starts[:-1][count > 0]
+    gaps[first] = marks.carriers[first]
     file = BytesIO()
     for array in (
         _text(block.sites),
@@ -30,7 +32,7 @@ def pack_chunk(block: SparseBlock) -> bytes:
         rare,
         _planes(count[rare]),
         _planes(gaps),
-        block.packed,
+        marks.packed,
     ):
         npy.write_array(file, array, allow_pickle=False)
     return file.getvalue()
@@ -48,7 +50,7 @@ def unpack_chunk(data: bytes, chrom: str, haplotypes: int) -> SparseBlock:
     total = np.concatenate([[0], _values(gaps).cumsum()])
     carriers = (total[1:] - np.repeat(total[starts[:-1]], counts)).astype(np.int32)
     sites = _sites(text.tobytes().decode(), chrom, pos)
-    return SparseBlock(sites, haplotypes, flip, starts, carriers, packed_rows(rare), packed)
+    return SparseBlock(sites, flip, VariantMarks(haplotypes, starts, carriers, packed_rows(rare), packed))
 
 
 def write_array(array: NDArray[Any]) -> bytes:

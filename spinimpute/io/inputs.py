@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.prepared import PreparedPanel, is_prepared
-from spinimpute.io.records import MISSING, RecordBlock, refuse
+from spinimpute.io.records import MISSING, RecordBlock, block_records, refuse
 from spinimpute.io.region import Region
+from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import VariantFile
 from spinimpute.sites import Sites
+
+T = TypeVar("T")
 
 
 class VariantReader(Protocol):
@@ -79,17 +82,22 @@ def open_variants(path: Path, role: str = "panel", exclude_samples: Collection[s
 
 @dataclass(frozen=True)
 class TargetChromosome:
-    """All target records of one chromosome: alleles (R, T) int8 with -1 missing."""
+    """All target records of one chromosome: alleles (R, T) int8 with -1 missing.
+
+    unphased (R, S) marks genotypes of two different alleles, or one of them missing, whose order says
+    nothing; None if there are none.
+    """
 
     sites: Sites
     alleles: NDArray[np.int8]
     samples: list[str]
+    unphased: NDArray[np.bool_] | None = None
 
 
 def read_panel(
     path: Path,
     region: Region | None = None,
-    max_records: int = 1024,
+    max_records: int | None = None,
     exclude_samples: Collection[str] = (),
 ) -> Iterator[RecordBlock]:
     """Yield the blocks of a reference panel; SpinImputeError unless all is phased, complete and unique."""
@@ -98,33 +106,54 @@ def read_panel(
 
 
 def panel_blocks(
-    file: VariantReader, region: Region | None = None, max_records: int = 1024
+    file: VariantReader, region: Region | None = None, max_records: int | None = None
 ) -> Iterator[RecordBlock]:
-    """Yield the blocks of an open panel; SpinImputeError unless all is phased, complete and unique.
+    """Yield the blocks of an open panel, which are shorter if it has many samples; SpinImputeError unless all
+    is phased, complete and unique.
 
     Without a region, a panel without records is an error too.
     """
-    empty = True
-    for block in file.blocks(max_records, region):
+    yield from _some(file, _checked_blocks(file, region, max_records), region)
+
+
+def _checked_blocks(
+    file: VariantReader, region: Region | None, max_records: int | None = None
+) -> Iterator[RecordBlock]:
+    for block in file.blocks(max_records or block_records(len(file.samples)), region):
         if not file.checked:
             _check_panel(file, block)
+        yield block
+
+
+def _some(file: VariantReader, blocks: Iterable[T], region: Region | None) -> Iterator[T]:
+    """Yield the blocks, of which a file must have some."""
+    empty = True
+    for block in blocks:
         yield block
         empty = False
     if empty and region is None:
         raise SpinImputeError("the file has no records", where=file.where)
 
 
+def sparse_blocks(file: VariantReader, region: Region | None = None) -> Iterator[SparseBlock]:
+    """Yield the blocks of an open panel in their sparse form, which a prepared panel has already;
+    SpinImputeError as `panel_blocks`.
+    """
+    if isinstance(file, PreparedPanel):
+        blocks = file.sparse_blocks(region)
+    else:
+        blocks = map(SparseBlock.from_block, _checked_blocks(file, region))
+    yield from _some(file, blocks, region)
+
+
 def read_target(
     path: Path, region: Region | None = None, exclude_samples: Collection[str] = ()
 ) -> dict[str, TargetChromosome]:
-    """Read the target by chromosome, in file order; SpinImputeError at an unphased heterozygote.
-
-    An unphased genotype with one allele missing says nothing of either haplotype: both become missing.
-    """
+    """Read the target by chromosome, in file order; SpinImputeError if the file has no records."""
     parts: dict[str, list[RecordBlock]] = {}
     with open_variants(path, "target", exclude_samples) as file:
         for block in file.blocks(region=region):
-            parts.setdefault(block.sites.chrom, []).append(_settle_phase(file, block))
+            parts.setdefault(block.sites.chrom, []).append(block)
         if not parts:
             found = f"none in {region}" if region else "none"
             raise SpinImputeError("the file must have records", where=file.where, found=found)
@@ -133,7 +162,11 @@ def read_target(
 
 def _join(blocks: list[RecordBlock], samples: list[str]) -> TargetChromosome:
     sites = Sites.concatenate([block.sites for block in blocks])
-    return TargetChromosome(sites, np.concatenate([block.alleles for block in blocks]), samples)
+    alleles = np.concatenate([block.alleles for block in blocks])
+    if all(block.phased.all() for block in blocks):
+        return TargetChromosome(sites, alleles, samples)
+    unphased = ~np.concatenate([block.phased for block in blocks]) & (alleles[:, 0::2] != alleles[:, 1::2])
+    return TargetChromosome(sites, alleles, samples, unphased if unphased.any() else None)
 
 
 def _check_panel(file: VariantReader, block: RecordBlock) -> None:
@@ -163,17 +196,3 @@ def _check_unique(file: VariantReader, sites: Sites) -> None:
                 remedy="remove one, e.g. with bcftools norm -d exact",
             )
         seen.add(key)
-
-
-def _settle_phase(file: VariantReader, block: RecordBlock) -> RecordBlock:
-    """Refuse unphased heterozygotes, blank unphased half-missing genotypes."""
-    if block.phased.all():
-        return block
-    pairs = block.alleles.reshape(len(block.sites), -1, 2)
-    differs = ~block.phased & (pairs[:, :, 0] != pairs[:, :, 1])
-    half = differs & (pairs.min(axis=2) == MISSING)
-    remedy = "phase the target first, e.g. with SHAPEIT or Beagle"
-    rule = "target heterozygotes must be phased"
-    refuse(differs & ~half, file.where, block.sites, file.samples, rule, "/ for |", remedy)
-    pairs[half] = MISSING
-    return block

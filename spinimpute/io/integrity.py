@@ -14,6 +14,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 # The empty block that ends every complete BGZF file (SAM specification, section 4.1.2).
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BCF_MAGIC = b"BCF\x02"
+_BREF3_MAGIC = 0x7A8874F4.to_bytes(4, "big")
 _HEAD = 1 << 16
 
 
@@ -94,6 +95,9 @@ def _check_variants(head: bytes, where: str) -> None:
         start = _unpacked(head)
     except zlib.error as error:
         raise SpinImputeError("the file is corrupt", where=where, remedy="copy or write it again") from error
+    if start.startswith(_BREF3_MAGIC):
+        remedy = "give the VCF that it was made from, or convert it with Beagle's unbref3"
+        raise SpinImputeError("bref3 panels cannot be read", where=where, remedy=remedy)
     if not start.startswith((b"##fileformat=VCF", _BCF_MAGIC)):
         raise SpinImputeError(
             "the file is not VCF or BCF", where=where, remedy="give a .vcf, .vcf.gz or .bcf file"

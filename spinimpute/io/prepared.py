@@ -213,7 +213,7 @@ class PanelArchive:
         """Write a block of a panel as the next chunk."""
         sparse = SparseBlock.from_block(block)
         pos = block.sites.pos
-        variants, rare = len(sparse.row), int((sparse.row < 0).sum())
+        variants, rare = len(sparse.flip), int((sparse.marks.row < 0).sum())
         chunk = PanelChunk(block.sites.chrom, int(pos[0]), int(pos[-1]), len(pos), variants, rare)
         self._archive.writestr(_chunk_name(len(self._chunks)), pack_chunk(sparse))
         self._chunks.append(chunk)

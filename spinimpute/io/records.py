@@ -14,6 +14,7 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.sites import Sites
 
 MISSING = -1
+_BLOCK_RECORDS, _BLOCK_ALLELES = 1024, 1 << 23
 GENOTYPE_RULE = "every record needs genotypes"
 _SORT = "sort the file with bcftools sort"
 
@@ -118,6 +119,11 @@ class RecordOrder:
                 remedy=_SORT,
             )
         self._last = int(sites.pos[-1])
+
+
+def block_records(samples: int) -> int:
+    """How many records to read at a time: their alleles, and what is made of them, take a few bytes each."""
+    return min(_BLOCK_RECORDS, max(1, _BLOCK_ALLELES // (2 * samples)))
 
 
 def in_order(source: Source, where: str, samples: int, max_records: int) -> Iterator[RecordBlock]:

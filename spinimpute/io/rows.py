@@ -21,8 +21,19 @@ _DIGITS = np.array([list(f"{tick / _TICKS:.3f}".encode()) for tick in range(2 * 
 
 
 @dataclass(frozen=True)
+class TargetOnlyBlock:
+    """Target records of one chromosome that the panel lacks, in coordinate order: alleles (R, T) int8, -1
+    missing. unphased (R, S) marks genotypes whose order says nothing; None if there are none.
+    """
+
+    sites: Sites
+    alleles: NDArray[np.int8]
+    unphased: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
 class ImputedBlock:
-    """Imputed records of one chromosome, in coordinate order.
+    """Imputed records of one chromosome, in coordinate order, and target-only ones to be written amid them.
 
     record (V,) int32 is the record index of each variant, ascending, a record's variants in ALT order;
     dosages (V, T) float32 the ALT dose per haplotype in [0, 1], 0 or 1 where observed; observed (R, T) int8
@@ -34,6 +45,7 @@ class ImputedBlock:
     dosages: NDArray[np.float32]
     observed: NDArray[np.int8]
     typed: NDArray[np.bool_]
+    target_only: TargetOnlyBlock | None = None
 
     @cached_property
     def sums(self) -> DoseSums:
@@ -64,7 +76,34 @@ def encode(block: ImputedBlock, fields: RowFormat) -> bytes:
         cells = _cells(dosages, block.observed[chosen], fields)
         for row, text in zip(chosen.tolist(), cells, strict=True):
             rows[row] += text
+    if block.target_only:
+        rows = _merged(block.sites, rows, block.target_only, fields)
     return b"".join(rows)
+
+
+def _merged(sites: Sites, rows: list[bytes], kept: TargetOnlyBlock, fields: RowFormat) -> list[bytes]:
+    """The rows of both in coordinate order, the panel's first."""
+    order = np.argsort(np.concatenate([sites.pos, kept.sites.pos]), kind="stable")
+    rows = rows + list(_target_only_rows(sites.chrom, kept, fields))
+    return [rows[row] for row in order.tolist()]
+
+
+def _target_only_rows(chrom: str, kept: TargetOnlyBlock, fields: RowFormat) -> Iterator[bytes]:
+    """Yield rows with the genotypes as given: nothing is estimated, so every other field is missing."""
+    sites, keys = kept.sites, fields.keys()
+    blank = ":." * keys.count(":")
+    unphased = (
+        np.zeros((len(sites), kept.alleles.shape[1] // 2), np.bool_)
+        if kept.unphased is None
+        else kept.unphased
+    )
+    columns = zip(sites.pos.tolist(), sites.ids, sites.ref, sites.alts, kept.alleles, unphased, strict=True)
+    for position, identifier, ref, alts, alleles, is_open in columns:
+        codes = ["." if code < 0 else str(code) for code in alleles.tolist()]
+        marks = np.where(is_open, "/", "|").tolist()
+        cells = [f"{a}{mark}{b}{blank}" for a, mark, b in zip(codes[0::2], marks, codes[1::2], strict=True)]
+        start = f"{chrom}\t{position}\t{identifier}\t{ref}\t{','.join(alts) or '.'}"
+        yield ("\t".join([start, ".\tPASS\tTYPED_ONLY", keys, *cells]) + "\n").encode()
 
 
 def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat) -> list[bytes]:

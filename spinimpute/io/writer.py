@@ -25,6 +25,7 @@ estimated ALT dose and true ALT dose">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
 ##FORMAT=<ID=DS,Number=A,Type=Float,Description="Estimated ALT dose [P(RA) + 2*P(AA)]">
 """
+_TYPED_ONLY = '##INFO=<ID=TYPED_ONLY,Number=0,Type=Flag,Description="Target record that the panel lacks">\n'
 _AP = """\
 ##FORMAT=<ID=AP1,Number=A,Type=Float,Description="Estimated ALT dose on first haplotype">
 ##FORMAT=<ID=AP2,Number=A,Type=Float,Description="Estimated ALT dose on second haplotype">
@@ -35,7 +36,8 @@ _GP = '##FORMAT=<ID=GP,Number=G,Type=Float,Description="Estimated Genotype Proba
 class DosageWriter:
     """Writes imputed blocks to names.vcf and an index; both appear when the context ends, or neither.
 
-    contigs gives the chromosomes' lengths, None if unknown; meta holds further header lines ("##key=value").
+    contigs gives the chromosomes' lengths, None if unknown; meta holds further header lines ("##key=value");
+    target_only tells that there may be target-only records.
     """
 
     def __init__(
@@ -46,9 +48,11 @@ class DosageWriter:
         ap: bool = False,
         gp: bool = False,
         meta: Sequence[str] = (),
+        target_only: bool = False,
     ) -> None:
         self._names = names
         self._fields = RowFormat(ap, gp)
+        self._target_only = target_only
         self._samples = list(samples)
         self._contigs = dict(contigs)
         self._meta = list(meta)
@@ -62,9 +66,13 @@ class DosageWriter:
         self._file: BgzfWriter | None = None
 
     def __enter__(self) -> DosageWriter:
-        with writing(self._names.vcf):
-            self._file = BgzfWriter(self._text)
-            self._file.write(self._header())
+        try:
+            with writing(self._names.vcf):
+                self._file = BgzfWriter(self._text)
+                self._file.write(self._header())
+        except BaseException:
+            self._text.unlink(missing_ok=True)
+            raise
         return self
 
     def write(self, block: ImputedBlock) -> None:
@@ -74,7 +82,8 @@ class DosageWriter:
             return
         with writing(self._names.vcf):
             self._file.write(encode(block, self._fields))
-        self._far |= int(block.sites.pos[-1]) >= _TBI_LIMIT
+        parts = [block.sites, *([block.target_only.sites] if block.target_only else [])]
+        self._far |= max(int(part.pos[-1]) for part in parts) >= _TBI_LIMIT
         self._undeclared |= block.sites.chrom not in self._contigs
         self._contigs.setdefault(block.sites.chrom, None)
 
@@ -139,5 +148,6 @@ class DosageWriter:
         for name, length in self._contigs.items():
             lines.append(f"##contig=<ID={name}{f',length={length}' if length else ''}>")
         columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *self._samples]
-        text = _FIELDS + (_AP if self._fields.ap else "") + (_GP if self._fields.gp else "")
+        text = (_TYPED_ONLY if self._target_only else "") + _FIELDS
+        text += (_AP if self._fields.ap else "") + (_GP if self._fields.gp else "")
         return ("\n".join(lines) + "\n" + text + "\t".join(columns) + "\n").encode()

@@ -49,17 +49,23 @@ class MAB(nn.Module):
 
         The values have the shape of the keys, and are the keys unless given.
         """
-        values = keys if values is None else values
-        attended = functional.scaled_dot_product_attention(
+        attended = self._attend(
             self._split(self.query(self.norm(queries))),
             self._split(self.key(keys)),
-            self._split(self.value(values)),
-            dropout_p=self.attention_dropout if self.training else 0.0,
-            scale=self.scale,
+            self._split(self.value(keys if values is None else values)),
         )
         mixed: Tensor = self.dropout(self.mix(attended.transpose(-3, -2).flatten(-2)))
         fed: Tensor = self.feed(self.residual(queries) + mixed)
         return fed
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Attention of every head, (..., heads, Q, width / heads)."""
+        if queries.dim() == 3:  # torch's fused kernels want a batch axis
+            return self._attend(queries[None], keys[None], values[None])[0]
+        dropout = self.attention_dropout if self.training else 0.0
+        return functional.scaled_dot_product_attention(
+            queries, keys, values, dropout_p=dropout, scale=self.scale
+        )
 
     def _split(self, values: Tensor) -> Tensor:
         """(..., N, width) to (..., heads, N, width / heads)."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.bits import WORD, pack
 from spinimpute.copying import cut_segments
 from spinimpute.li_stephens import run_chains
-from spinimpute.retrieval import Anchors, Context, TypedWindow, order_panel, place_anchors, retrieve
+from spinimpute.marks import HaplotypeMarks
+from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
 from spinimpute.tokens import Tokens, describe, task_features
 from spinimpute.training.sources import Source
+from spinimpute.typed import TypedWindow
 
 MIN_PANEL_PEOPLE = 40
 # Pseudo-targets, fewer in a panel of less than three times as many people.
@@ -168,20 +169,14 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     some = rng.permutation(split.truth.shape[1])[: max(4, MAX_TARGET_ANCHORS // len(gaps))]
     truth = np.ascontiguousarray(split.truth[:, some])
     observed = observe(rng, truth[typed])
-    window = TypedWindow(split.cm[typed], np.ascontiguousarray(split.panel[typed]), observed)
+    window = TypedWindow.of(split.cm[typed], split.panel[typed], observed)
     anchors = place_anchors(window.cm, gaps)
     everybody = slice(0, truth.shape[1])
     context = retrieve(window, anchors, order_panel(window, anchors), everybody, context_size)
-    words = pack(split.panel)
     log_odds = np.log(split.frequency / (1 - split.frequency)).astype(np.float32)
-    padding = (0, words.shape[1] * WORD - len(split.cm))
-    segments = cut_segments(
-        np.pad(split.cm, padding, "edge"),
-        np.pad(log_odds, padding),
-        anchors.cm,
-        task_features(window, anchors),
-    )
-    chains = run_chains(window, anchors, context, everybody, words, segments)
+    segments = cut_segments(split.cm, log_odds, anchors.cm, task_features(window, anchors))
+    marks = HaplotypeMarks.of(split.panel.view(np.bool_))
+    chains = run_chains(window, anchors, context, everybody, marks, segments)
     return Draw(
         panel=split.panel,
         truth=truth,
@@ -189,7 +184,7 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
         typed=typed,
         log_odds=log_odds,
         first_variant=np.searchsorted(split.cm, anchors.cm),
-        chain=np.ascontiguousarray(chains.dose[:, : len(split.cm)]),
+        chain=chains.dose,
         anchors=anchors,
         context=context,
         tokens=describe(window, anchors, context, chains.posterior, everybody),

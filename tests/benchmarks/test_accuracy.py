@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.accuracy.measures import Calibration, Dr2, FewerErrors, Interval, PersonR2
 from benchmarks.accuracy.report import Quality, Result, table
+from benchmarks.accuracy.scores import Accuracy
 from benchmarks.accuracy.tools import Cost, run
-from spinimpute.evaluate import Accuracy
 
 
 def result(tool: str, overall: float, prepare: Cost | None = None, saved: float | None = None) -> Result:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import measures
-from spinimpute.evaluate import MAF_EDGES, Imputed, Truth, accuracy
+from benchmarks.accuracy.scores import Imputed, Truth, accuracy
+from spinimpute.config import MAF_EDGES
+from spinimpute.evaluation.measures import DOSE_EDGES, MIN_MINOR, r2
 
 SITES, PEOPLE = 60, 7
 
@@ -61,9 +63,9 @@ def test_sums_give_the_scores_of_evaluate(truth: Truth) -> None:
     dosages = noisy(truth, 0.4)
     sums = measures.person_sums(truth, dosages)
     scores = accuracy(truth, Imputed(dosages, np.full(SITES, np.nan), 0))
-    by_bin = measures.r2(sums.sum(axis=1))[: len(MAF_EDGES) - 1]
+    by_bin = r2(sums.sum(axis=1))[: len(MAF_EDGES) - 1]
     assert by_bin == pytest.approx(scores.by_maf, rel=1e-5, nan_ok=True)
-    assert measures.r2(sums.sum(axis=(0, 1))) == pytest.approx(scores.overall, rel=1e-5)
+    assert r2(sums.sum(axis=(0, 1))) == pytest.approx(scores.overall, rel=1e-5)
     each = [loop_r2(truth, dosages, np.array([person]), None) for person in range(PEOPLE)]
     people = measures.person_r2(sums)
     assert (people.min, people.median, people.max) == pytest.approx(
@@ -75,7 +77,7 @@ def test_calibration_agrees_with_a_plain_loop(truth: Truth) -> None:
     dosages = noisy(truth, 0.4)
     groups: dict[int, list[tuple[float, float]]] = {}
     for dose, count in zip(dosages.ravel().tolist(), truth.counts.ravel().tolist(), strict=True):
-        last = len(measures.DOSE_EDGES) - 2
+        last = len(DOSE_EDGES) - 2
         groups.setdefault(min(last, int(dose / 0.1)), []).append((dose, count))
     result = measures.calibration(truth, dosages)
     deviations = []
@@ -99,7 +101,7 @@ def test_dr2_is_compared_at_the_same_sites(truth: Truth) -> None:
     true = [measures.site_r2(truth, d) for d in dosages]
     usable = measures.usable_sites(truth, imputed, true)
     alternate = truth.counts.sum(axis=1)
-    common = np.minimum(alternate, 2 * PEOPLE - alternate) >= measures.MIN_MINOR
+    common = np.minimum(alternate, 2 * PEOPLE - alternate) >= MIN_MINOR
     assert usable.tolist() == [bool(ok) and v != 3 for v, ok in enumerate(common)]
     for v in np.flatnonzero(common)[1:]:
         assert true[1][v] == pytest.approx(np.corrcoef(dosages[1][v], truth.counts[v])[0, 1] ** 2, rel=1e-5)
@@ -112,5 +114,5 @@ def test_dr2_is_compared_at_the_same_sites(truth: Truth) -> None:
 
 def test_constant_sums_have_no_r2(truth: Truth) -> None:
     sums = measures.person_sums(truth, np.full((SITES, PEOPLE), 0.3, np.float32))
-    assert np.isnan(measures.r2(sums)).all()
+    assert np.isnan(r2(sums)).all()
     assert np.isnan(measures.person_r2(sums).median)

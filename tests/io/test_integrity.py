@@ -55,6 +55,12 @@ def test_unreadable(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(path)
 
 
+def test_a_bref3_panel(tmp_path: Path) -> None:
+    path = tmp_path / "x.bref3"
+    path.write_bytes(b"\x7a\x88\x74\xf4\x00\x15bref3.22Jul22.46e.jar")
+    assert "bref3 panels cannot be read" in refusal(path)
+
+
 @pytest.mark.parametrize(
     "content", [b"hello\n", b"\x00\x01\x02", gzip.compress(b"chr pos\n"), b"##fileformat=SAM\n"]
 )

@@ -14,10 +14,11 @@ from spinimpute.sites import Sites
 
 def marked(block: SparseBlock, variant: int) -> list[int]:
     """The haplotypes that a variant marks, one by one."""
-    row = block.row[variant]
+    marks = block.marks
+    row = marks.row[variant]
     if row < 0:
-        return block.carriers[block.starts[variant] : block.starts[variant + 1]].tolist()
-    return [h for h in range(block.haplotypes) if block.packed[row, h // 8] >> (h % 8) & 1]
+        return marks.carriers[marks.starts[variant] : marks.starts[variant + 1]].tolist()
+    return [h for h in range(marks.haplotypes) if marks.packed[row, h // 8] >> (h % 8) & 1]
 
 
 def rows(block: RecordBlock, begin: int, end: int) -> RecordBlock:
@@ -42,8 +43,8 @@ def test_marks_are_the_rarer_half_and_rare_ones_are_listed(block: RecordBlock) -
         carries: NDArray[np.bool_] = block.alleles[r] == k + 1
         marks = carries ^ sparse.flip[v]
         assert marked(sparse, v) == np.flatnonzero(marks).tolist()
-        assert 2 * marks.sum() <= sparse.haplotypes
-        assert (sparse.row[v] < 0) == (32 * marks.sum() <= sparse.haplotypes)
+        assert 2 * marks.sum() <= sparse.marks.haplotypes
+        assert (sparse.marks.row[v] < 0) == (32 * marks.sum() <= sparse.marks.haplotypes)
 
 
 @given(blocks, st.data())
@@ -57,8 +58,18 @@ def test_some_records_of_some_haplotypes(block: RecordBlock, data: st.DataObject
     expected = rows(block, begin, end)
     expected = RecordBlock(expected.sites, expected.alleles[:, kept], expected.phased[:, people])
     sparse = SparseBlock.from_block(block)
-    assert_same(sparse.records(begin, end).keep(kept).dense(), expected)
-    assert_same(sparse.keep(kept).records(begin, end).dense(), expected)
+    afresh = SparseBlock.from_block(expected)
+    inside = np.zeros(len(block.sites), np.bool_)
+    inside[begin:end] = True
+    for found in (
+        sparse.records(begin, end).keep(kept),
+        sparse.keep(kept).records(begin, end),
+        sparse.choose(inside).keep(kept),
+    ):
+        assert_same(found.dense(), expected)
+        np.testing.assert_array_equal(found.flip, afresh.flip)
+        np.testing.assert_array_equal(found.marks.row, afresh.marks.row)
+        np.testing.assert_array_equal(found.marks.dense(), afresh.marks.dense())
 
 
 def test_haplotypes_that_carry_nothing_take_no_memory() -> None:
@@ -66,8 +77,9 @@ def test_haplotypes_that_carry_nothing_take_no_memory() -> None:
         alleles = np.zeros((50, 2 * samples), np.int8)
         alleles[:, 3:5] = 1
         sites = Sites("20", np.arange(1, 51), ["A"] * 50, [("C",)] * 50, ["."] * 50)
-        sparse = SparseBlock.from_block(RecordBlock(sites, alleles, np.ones((50, samples), np.bool_)))
-        return sum(array.nbytes for array in (sparse.carriers, sparse.starts, sparse.row, sparse.packed))
+        block = RecordBlock(sites, alleles, np.ones((50, samples), np.bool_))
+        marks = SparseBlock.from_block(block).marks
+        return sum(array.nbytes for array in (marks.carriers, marks.starts, marks.row, marks.packed))
 
     assert size(100) == size(10_000)
 

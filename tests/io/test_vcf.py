@@ -437,11 +437,16 @@ class TestTarget:
         assert target["20"].alleles.shape == (3000, 4)
         assert target["20"].samples == ["s0", "s1"]
 
-    def test_unphased_heterozygote(self, tmp_path: Path) -> None:
-        path = write_vcf(tmp_path / "x.vcf", [rec(5, "A", "C", "0/0", "0|1"), rec(9, "A", "C", "0|1", "1/0")])
-        message = target_refusal(path)
-        assert "20:9 sample s1: target heterozygotes must be phased" in message
-        assert "phase the target first" in message
+    @pytest.mark.parametrize("name", FORMATS)
+    def test_unphased_genotypes_are_those_whose_order_matters(self, tmp_path: Path, name: str) -> None:
+        records = [rec(5, "A", "C", "0/0", "0|1", "./."), rec(9, "A", "C", "0|1", "1/0", "0/.")]
+        found = read_target(write_vcf(tmp_path / name, records))["20"].unphased
+        assert found is not None
+        assert found.tolist() == [[False, False, False], [False, True, True]]
+
+    def test_a_target_without_unphased_genotypes_says_so(self, tmp_path: Path) -> None:
+        path = write_vcf(tmp_path / "x.vcf", [rec(5, "A", "C", "0/0", "0|1", "./.", "1|.")])
+        assert read_target(path)["20"].unphased is None
 
     @pytest.mark.parametrize("name", FORMATS)
     def test_what_missing_genotypes_keep(self, tmp_path: Path, name: str) -> None:
@@ -450,8 +455,8 @@ class TestTarget:
         assert read_target(path)["20"].alleles.reshape(-1, 2).tolist() == [
             [0, -1],
             [-1, 1],
-            [-1, -1],
-            [-1, -1],
+            [0, -1],
+            [-1, 1],
             [-1, -1],
             [-1, -1],
             [1, 1],

@@ -1,4 +1,7 @@
-"""How well dosages agree with the truth: aggregated dosage r2 at the sites that were not typed."""
+"""All dosages of a problem in memory, for measures that compare tools genotype by genotype.
+
+`spinimpute evaluate` measures one file, in blocks.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.config import MAF_EDGES
 from spinimpute.errors import SpinImputeError
-
-MAF_EDGES = (0.0, 0.002, 0.005, 0.01, 0.05, 0.5)
-ESTIMATES = ("DR2", "R2")  # INFO fields: Beagle's and ours, Minimac's
+from spinimpute.evaluation.measures import maf_bins
+from spinimpute.io.dosage_file import ESTIMATES
 
 Key = tuple[str, int, str, str]
 
@@ -30,8 +33,7 @@ class Truth:
     @property
     def bins(self) -> NDArray[np.intp]:
         """(V,) the index of each site's panel MAF among MAF_EDGES; -1 where the panel has one allele only."""
-        maf = np.minimum(self.frequency, 1 - self.frequency)
-        return np.searchsorted(MAF_EDGES, maf, side="left") - 1
+        return maf_bins(self.frequency, MAF_EDGES)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.accuracy.scores import read_truth, score, squared_correlation
+from spinimpute.config import MAF_EDGES
 from spinimpute.errors import SpinImputeError
-from spinimpute.evaluate import MAF_EDGES, read_truth, score, squared_correlation
 
 HEADER = "##fileformat=VCFv4.3\n##contig=<ID=1>\n##contig=<ID=2>\n" + "".join(
     f'##FORMAT=<ID={key},Number={number},Type={kind},Description="x">\n'

@@ -1,0 +1,159 @@
+"""One section of typed records is phased, pass by pass.
+
+Every person is phased alone, so that neither the others nor threads change the result. Each pass picks
+mosaics of panel haplotypes anew, next to what the person's haplotypes are so far, and places every open
+genotype again: at first by chance, in proportion to a power of its odds, at last where it is likeliest
+(kernels and sources: `mosaics`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinimpute.mosaics import compose, fill, look_back, rephase
+from spinimpute.pbwt import prefix_order, suffix_order
+
+MOSAICS = 384
+# Typed records from one anchor to the next, and neighbours taken there on either side in each order.
+STRIDE, EACH_SIDE = 16, 12
+# The powers to which odds are raised, pass by pass; at infinity the likeliest way is taken.
+POWERS = 8 * (2.0,) + 2 * (np.inf,)
+JUMPS_PER_CM = 3.0
+ERROR = 1e-3  # probability that an allele differs from the copied one
+ODDS = np.float32(ERROR / (1 - ERROR))
+
+
+@dataclass(frozen=True)
+class _Orders:
+    """The panel's orders (D, A, N) at the anchors from either side, and the targets' places (D, A, T)."""
+
+    order: NDArray[np.int32]
+    place: NDArray[np.int32]
+
+
+class TypedSection:
+    """M typed records of a panel at cm (M,), with alleles (M, N) uint8."""
+
+    def __init__(self, cm: NDArray[np.float64], panel: NDArray[np.uint8], threads: int) -> None:
+        distance = np.concatenate([[0.0], np.maximum(np.diff(cm), 1e-6)])
+        self._jump = -np.expm1(-JUMPS_PER_CM * distance).astype(np.float32)
+        self._gaps = np.unique([*range(0, len(cm), STRIDE), len(cm)]).astype(np.int64)
+        # The orders know two alleles only.
+        self._haplotypes = panel.shape[1]
+        self._bits = np.packbits(panel > 0, axis=1, bitorder="little")
+        self._by_haplotype = np.ascontiguousarray(panel.T)
+        self._threads = threads
+
+    def phase(
+        self,
+        alleles: NDArray[np.int8],
+        is_open: NDArray[np.bool_],
+        people: NDArray[np.int64],
+        seeds: Sequence[Sequence[int]],
+    ) -> None:
+        """Put the open genotypes (M, S) of some people among alleles (M, T) in order; each has a seed."""
+        current, columns = _haplotypes(alleles, people)
+        persons = [_Person(current[p], is_open[:, s], seeds[p]) for p, s in enumerate(people.tolist())]
+        with ThreadPoolExecutor(self._threads) as pool:
+            for power in POWERS:
+                orders = self._order(current)
+
+                def work(p: int, power: float = power, orders: _Orders = orders) -> None:
+                    persons[p].place(self._mosaics(orders, p), self._jump, power)
+
+                list(pool.map(work, range(len(persons))))
+        alleles[:, columns] = current.reshape(len(columns), -1).T
+
+    def fill(self, alleles: NDArray[np.int8], kept: slice) -> NDArray[np.float32]:
+        """Return the probabilities (Q, C) of the panel's allele codes for the missing ones among some rows of
+        alleles (M, T).
+        """
+        missing = alleles < 0
+        missing[: kept.start] = missing[kept.stop :] = False
+        people = np.flatnonzero(missing.reshape(len(alleles), -1, 2).any(axis=(0, 2)))
+        n_codes = int(self._by_haplotype.max(initial=0)) + 1
+        doses = np.zeros((*alleles.shape, n_codes), np.float32)
+        if not len(people):
+            return doses[missing]
+        current, _ = _haplotypes(alleles, people)
+        orders = self._order(current)
+
+        def work(p: int) -> None:
+            pair = slice(2 * people[p], 2 * people[p] + 2)
+            sites = np.flatnonzero(missing[:, pair].any(axis=1))
+            mosaics = self._mosaics(orders, p)
+            after = np.empty((len(sites), 2, mosaics.shape[1]), np.float32)
+            look_back(mosaics, current[p], sites, self._jump, ODDS, after)
+            found = np.empty((len(sites), 2, n_codes), np.float32)
+            fill(mosaics, current[p], sites, self._jump, ODDS, after, found)
+            doses[sites, pair] = found
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(work, range(len(people))))
+        return doses[missing]
+
+    def _order(self, current: NDArray[np.int8]) -> _Orders:
+        """Place the people's haplotypes (P, 2, M) among the panel's."""
+        target = np.ascontiguousarray(np.minimum(current.reshape(-1, current.shape[2]).T, 1))
+        with ThreadPoolExecutor(2) as pool:
+            sides = pool.map(
+                lambda order: order(self._bits, self._haplotypes, target, self._gaps),
+                (prefix_order, suffix_order),
+            )
+            left, right = sides
+        return _Orders(np.stack([left.order, right.order]), np.stack([left.place, right.place]))
+
+    def _mosaics(self, orders: _Orders, person: int) -> NDArray[np.uint8]:
+        """The mosaics (M, K) for one of the people whose haplotypes were placed."""
+        mosaics = np.empty((self._by_haplotype.shape[1], MOSAICS), np.uint8)
+        place = orders.place[:, :, 2 * person : 2 * person + 2]
+        n = compose(self._by_haplotype, self._gaps, orders.order, place, EACH_SIDE, mosaics)
+        return mosaics if n == MOSAICS else np.ascontiguousarray(mosaics[:, :n])
+
+
+class _Person:
+    """One person's haplotypes (2, M), which change in place, and the genotypes that are open.
+
+    What is given as phased fixes which haplotype is the first: past one such heterozygote and before another
+    nothing is turned but single genotypes.
+    """
+
+    def __init__(self, haplotypes: NDArray[np.int8], is_open: NDArray[np.bool_], seed: Sequence[int]) -> None:
+        self._haplotypes = haplotypes
+        self._sites = np.flatnonzero(is_open)
+        self._pairs = np.sort(haplotypes[:, self._sites], axis=0).T.copy()
+        self._random = np.random.default_rng(seed)
+        known = np.flatnonzero(~is_open & (haplotypes[0] != haplotypes[1]))
+        self._known = int(known[0]) if len(known) else None
+        self._first = int(haplotypes[0, known[0]]) if len(known) else 0
+        self._may_switch = np.ones(len(self._sites), np.bool_)
+        if len(known):
+            self._may_switch = (self._sites < known[0]) | (self._sites > known[-1])
+        # Nothing is known of open genotypes in the first pass.
+        haplotypes[:, self._sites] = -1
+
+    def place(self, mosaics: NDArray[np.uint8], jump: NDArray[np.float32], power: float) -> None:
+        """Place every open genotype anew, the odds raised to a power."""
+        sites, n = self._sites, len(self._sites)
+        after = np.empty((n, 2, mosaics.shape[1]), np.float32)
+        look_back(mosaics, self._haplotypes, sites, jump, ODDS, after)
+        draws = self._random.random(n) if np.isfinite(power) else np.full(n, -1.0)
+        rephase(
+            mosaics, self._haplotypes, sites, self._pairs, self._may_switch, jump, ODDS, after, draws, power
+        )
+        if self._known is not None and self._haplotypes[0, self._known] != self._first:
+            self._haplotypes[:] = self._haplotypes[::-1].copy()
+
+
+def _haplotypes(
+    alleles: NDArray[np.int8], people: NDArray[np.int64]
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """The haplotypes (P, 2, M) of some people among alleles (M, T), and their columns (2 P,)."""
+    columns = (2 * people[:, None] + np.arange(2)).ravel()
+    rows = np.ascontiguousarray(alleles[:, columns].T)
+    return rows.reshape(len(people), 2, -1), columns
