@@ -119,6 +119,7 @@ QUICK = Setting(
             ("CANP", "CIPNP", "ANP", "IPNP", "CNP"),
             steps=1500,
             learning_rate=1e-3,
+            batch=8,
         ),
         Experiment(
             "curves256",
@@ -130,6 +131,8 @@ QUICK = Setting(
             learning_rate=1e-3,
             batch=8,
         ),
+        # Does more training close the gap?
+        Experiment("curves64long", "curves", (64, 128), SMALL, ("CIPNP",), steps=8000, learning_rate=1e-3),
     ),
     seeds=(1,),
     tasks=256,
