@@ -164,7 +164,8 @@ def write_report(out: Path, setting: Setting) -> None:
     against = [d for e in setting.experiments for d in differences(e, scores[e.name])]
     kept = out / "costs.json"
     costs = [Cost(**cost) for cost in json.loads(kept.read_text())] if kept.exists() else []
-    tables = [score_table(found, e) for e in setting.experiments if scores[e.name]]
+    trained = [e for e in setting.experiments if scores[e.name].keys() - EXACT_SCORERS.keys()]
+    tables = [score_table(found, e) for e in trained]
     text = "".join([*tables, difference_table(against), cost_table(costs)])
     (out / "table.md").write_text(text.lstrip())
     results = {
