@@ -17,7 +17,7 @@ $(VENV)/.installed: constraints.txt pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install -q -c constraints.txt -e '.[bgen,simulate,workflow,xarray]' --group dev
+	$(PIP) install -q -c constraints.txt -e '.[bgen,paper,simulate,workflow,xarray]' --group dev
 	touch $@
 
 demo: $(VENV)/.installed

@@ -7,6 +7,8 @@ matter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -35,19 +37,33 @@ class XABA(nn.Module):
         return latents
 
 
-class ABLA(nn.Module):
-    """Attention between latent attributes: a residual block that mixes a haplotype's E latent numbers."""
+class ResidualMLP(nn.Module):
+    """A residual block of layer norm and two linear maps over the last axis; the attention blocks of
+    `networks` end in it, too.
+    """
 
-    def __init__(self, width: int, expansion: int = 2) -> None:
+    def __init__(
+        self, width: int, expansion: int, activation: Callable[[Tensor], Tensor], dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.widen = nn.Linear(width, expansion * width)
         self.narrow = nn.Linear(expansion * width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.activation = activation
 
     def forward(self, latent: Tensor) -> Tensor:
         """Map (..., E) to (..., E)."""
-        mixed: Tensor = self.narrow(functional.silu(self.widen(self.norm(latent))))
+        hidden = self.dropout(self.activation(self.widen(self.norm(latent))))
+        mixed: Tensor = self.dropout(self.narrow(hidden))
         return latent + mixed
+
+
+class ABLA(ResidualMLP):
+    """Attention between latent attributes: a residual block that mixes a haplotype's E latent numbers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, expansion=2, activation=functional.silu)
 
 
 class XABD(nn.Module):

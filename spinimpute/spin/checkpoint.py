@@ -17,6 +17,8 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CONFIG, WEIGHTS, find_model
 from spinimpute.spin.model import Spin, SpinConfig
 
+TABLE = "table_network"  # config.toml of `spinimpute.networks` holds it instead of "network"
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -43,8 +45,8 @@ def save_model(directory: Path, network: Spin) -> None:
 def load_model(name: str) -> LoadedModel:
     """Load a model by name or directory onto the CPU, strictly and verified by digest.
 
-    Raises SpinImputeError for an unknown name, unknown or missing config keys, and weights that are corrupt
-    or foreign.
+    Raises SpinImputeError for an unknown name, unknown or missing config keys, a network of
+    `spinimpute.networks`, and weights that are corrupt or foreign.
     """
     stored = find_model(name)
     config, expected = _read_config(stored.folder / CONFIG)
@@ -78,6 +80,13 @@ def _read_config(path: Path) -> tuple[SpinConfig, str]:
             found=str(error),
             remedy="give a directory made by spinimpute train",
         ) from error
+    if TABLE in content:
+        raise SpinImputeError(
+            "a network trained for one window imputes only the sites and array of that window",
+            where=str(path),
+            found="a table network of benchmarks/table3",
+            remedy="use a shipped model, which imputes every window, or one made by spinimpute train",
+        )
     network = content.get("network", {})
     digest = content.get("weights_sha256")
     known = {field.name for field in fields(SpinConfig)}
