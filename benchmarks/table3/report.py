@@ -78,27 +78,31 @@ def _facts(method: str, store: Store, windows: list[Window]) -> dict[str, object
 
 
 def table(rows: Sequence[Score], windows: Sequence[Window]) -> str:
-    """The table as Markdown."""
-    bins = [f"<={edge:.1%}" for edge in MAF_EDGES[1:]]
-    head = ["row", "paper", "R2 x100", "seeds", "sd of seeds", "universal minus it", *bins]
-    head += [window.name for window in windows]
-    lines = [head, ["---"] * len(head)]
+    """The paper's table, and the same rows by MAF and window, as Markdown."""
+    overall = [["row", "paper", "R2 x100", "seeds", "sd of seeds", "universal minus it"]]
+    detail = [["row", *(f"<={edge:.1%}" for edge in MAF_EDGES[1:]), *(window.name for window in windows)]]
     for row in rows:
-        cells = [LABELS[row.method], PAPER.get(row.method, ""), interval(row.r2), str(row.seeds)]
-        cells += [percent(row.spread), "" if row.method == BASELINE else interval(row.less)]
-        cells += [percent(value) for value in (*row.by_maf, *row.windows)]
-        lines.append(cells)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        label = LABELS[row.method]
+        less = "" if row.method == BASELINE else interval(row.less)
+        spread = percent(row.spread)
+        overall.append([label, PAPER.get(row.method, ""), interval(row.r2), str(row.seeds), spread, less])
+        detail.append([label, *(percent(value) for value in (*row.by_maf, *row.windows))])
+    return f"{_markdown(overall)}\n{_markdown(detail)}"
 
 
 def ablation_table(rows: Sequence[Score]) -> str:
     """What each part of SPIN is worth, as Markdown."""
-    lines = [["SPIN", "R2 x100", "seeds", "whole SPIN minus it"], ["---"] * 4]
+    lines = [["SPIN", "R2 x100", "seeds", "whole SPIN minus it"]]
     for row in rows:
         less = "" if row.method == "spin" else interval(row.less)
         label = "whole" if row.method == "spin" else LABELS[row.method]
         lines.append([label, interval(row.r2), str(row.seeds), less])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return _markdown(lines)
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    head, *body = lines
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *body])
 
 
 def percent(value: float) -> str:
