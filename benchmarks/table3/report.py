@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 
 from benchmarks.accuracy.measures import Interval
 from benchmarks.table3.cells import Store
-from benchmarks.table3.scores import Score, score
+from benchmarks.table3.scores import Score, finished_seeds, score
 from benchmarks.table3.settings import ABLATIONS, Setting
 from benchmarks.table3.windows import Window
 from spinimpute.config import MAF_EDGES
@@ -53,7 +53,7 @@ PAPER = {
 def write_report(out: Path, store: Store, setting: Setting, windows: list[Window]) -> None:
     """table.md, ablation.md, results.json and the figures, of the methods that finished every window."""
     rows = _scores(ROWS, BASELINE, store, windows)
-    ablated = _scores(ABLATED, "spin", store, windows[: setting.ablation_windows])
+    ablated = _scores(ABLATED, "spin", store, windows[: setting.ablation_windows], setting.ablation_seeds)
     (out / "table.md").write_text(table(rows, windows))
     (out / "ablation.md").write_text(ablation_table(ablated))
     results = {"table": [asdict(s) for s in rows], "ablation": [asdict(s) for s in ablated]}
@@ -62,11 +62,15 @@ def write_report(out: Path, store: Store, setting: Setting, windows: list[Window
     plot(rows, out / "r2.png")
 
 
-def _scores(methods: Sequence[str], baseline: str, store: Store, windows: list[Window]) -> list[Score]:
-    def finished(method: str) -> bool:
-        return bool(set.intersection(*(set(store.seeds(method, window.name)) for window in windows)))
-
-    return [score(m, baseline, store, windows) for m in methods if finished(m) and finished(baseline)]
+def _scores(
+    methods: Sequence[str],
+    baseline: str,
+    store: Store,
+    windows: list[Window],
+    seeds: Collection[int] | None = None,
+) -> list[Score]:
+    there = [m for m in (baseline, *methods) if finished_seeds(m, store, windows, seeds)]
+    return [score(m, baseline, store, windows, seeds) for m in methods if {m, baseline} <= set(there)]
 
 
 def _facts(method: str, store: Store, windows: list[Window]) -> dict[str, object]:
@@ -78,27 +82,31 @@ def _facts(method: str, store: Store, windows: list[Window]) -> dict[str, object
 
 
 def table(rows: Sequence[Score], windows: Sequence[Window]) -> str:
-    """The table as Markdown."""
-    bins = [f"<={edge:.1%}" for edge in MAF_EDGES[1:]]
-    head = ["row", "paper", "R2 x100", "seeds", "sd of seeds", "universal minus it", *bins]
-    head += [window.name for window in windows]
-    lines = [head, ["---"] * len(head)]
+    """The paper's table, and the same rows by MAF and window, as Markdown."""
+    overall = [["row", "paper", "R2 x100", "seeds", "sd of seeds", "universal minus it"]]
+    detail = [["row", *(f"<={edge:.1%}" for edge in MAF_EDGES[1:]), *(window.name for window in windows)]]
     for row in rows:
-        cells = [LABELS[row.method], PAPER.get(row.method, ""), interval(row.r2), str(row.seeds)]
-        cells += [percent(row.spread), "" if row.method == BASELINE else interval(row.less)]
-        cells += [percent(value) for value in (*row.by_maf, *row.windows)]
-        lines.append(cells)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        label = LABELS[row.method]
+        less = "" if row.method == BASELINE else interval(row.less)
+        spread = percent(row.spread)
+        overall.append([label, PAPER.get(row.method, ""), interval(row.r2), str(row.seeds), spread, less])
+        detail.append([label, *(percent(value) for value in (*row.by_maf, *row.windows))])
+    return f"{_markdown(overall)}\n{_markdown(detail)}"
 
 
 def ablation_table(rows: Sequence[Score]) -> str:
     """What each part of SPIN is worth, as Markdown."""
-    lines = [["SPIN", "R2 x100", "seeds", "whole SPIN minus it"], ["---"] * 4]
+    lines = [["SPIN", "R2 x100", "seeds", "whole SPIN minus it"]]
     for row in rows:
         less = "" if row.method == "spin" else interval(row.less)
         label = "whole" if row.method == "spin" else LABELS[row.method]
         lines.append([label, interval(row.r2), str(row.seeds), less])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return _markdown(lines)
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    head, *body = lines
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *body])
 
 
 def percent(value: float) -> str:

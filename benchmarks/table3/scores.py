@@ -5,7 +5,7 @@ Axes: T target haplotypes, V sites.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +41,16 @@ class Score:
     by_maf: tuple[float, ...]
 
 
-def score(method: str, baseline: str, store: Store, windows: Sequence[Window]) -> Score:
-    """Score a method on the seeds that it has finished for every window."""
-    sums, base = person_sums(method, store, windows), person_sums(baseline, store, windows)
+def score(
+    method: str,
+    baseline: str,
+    store: Store,
+    windows: Sequence[Window],
+    seeds: Collection[int] | None = None,
+) -> Score:
+    """Score a method on the seeds that it has finished for every window, or those of them in `seeds`."""
+    sums = person_sums(method, store, windows, seeds)
+    base = person_sums(baseline, store, windows, seeds)
     weights = resamples(windows)
     mine, theirs = mean_r2(sums, weights), mean_r2(base, weights)
     pooled = [r2(window.sum(axis=(1, 2))) for window in sums]  # (seeds,) for each window
@@ -60,11 +67,21 @@ def score(method: str, baseline: str, store: Store, windows: Sequence[Window]) -
     )
 
 
-def person_sums(method: str, store: Store, windows: Sequence[Window]) -> list[Sums]:
+def finished_seeds(
+    method: str, store: Store, windows: Sequence[Window], seeds: Collection[int] | None = None
+) -> list[int]:
+    """The seeds, among those given, with which a method has finished every window."""
+    finished = set.intersection(*(set(store.seeds(method, window.name)) for window in windows))
+    return sorted(finished if seeds is None else finished & set(seeds))
+
+
+def person_sums(
+    method: str, store: Store, windows: Sequence[Window], seeds: Collection[int] | None = None
+) -> list[Sums]:
     """For each window (seeds, S people, B MAF bins, 6), the sums that r2 is made of."""
-    seeds = set.intersection(*(set(store.seeds(method, window.name)) for window in windows))
+    chosen = finished_seeds(method, store, windows, seeds)
     return [
-        np.stack([_sums(window, store.get(method, window.name, seed).doses) for seed in sorted(seeds)])
+        np.stack([_sums(window, store.get(method, window.name, seed).doses) for seed in chosen])
         for window in windows
     ]
 

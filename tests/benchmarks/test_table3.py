@@ -137,6 +137,8 @@ def test_scores_are_pooled_squared_correlations(tmp_path: Path) -> None:
     assert result.r2.low < result.r2.estimate < result.r2.high
     assert 0 < result.less.low < result.less.high
     assert len(result.by_maf) == 5
+    only = score("spin", "universal", store, windows, seeds=(2, 0))
+    assert only.r2.estimate == pytest.approx(np.mean(expected[1::2]), abs=1e-6)
     assert "SPIN as published" in table([result], windows)
     assert "whole" in ablation_table([result])
 
