@@ -51,12 +51,15 @@ def impute(
     seed: int = ImputeConfig.seed,
     no_version: bool = ImputeConfig.no_version,
     impute: bool = ImputeConfig.impute,
+    out_format: str | None = ImputeConfig.out_format,
+    resume: bool = ImputeConfig.resume,
+    memory: float | None = ImputeConfig.memory,
     listener: ImputeListener | None = None,
 ) -> ImputeSummary:
     """Impute gt from the panel ref into out, as `spinimpute impute` does (its --help explains the options).
 
-    fix is a sequence, such as ("swap", "strand"). listener hears of each window that is written. The table of
-    fates is written beside the output; the log is the command's alone.
+    fix is a sequence, such as ("swap", "strand"); memory is in MB. listener hears of each window that is
+    written. The table of fates is written beside the output; the log is the command's alone.
     """
     from spinimpute.pipeline import impute as run
 
@@ -65,7 +68,7 @@ def impute(
         window=window, overlap=overlap, exclude_samples=_path(excludesamples),
         exclude_markers=_path(excludemarkers), allow_overlap=allow_overlap, keep_target_only=keep_target_only,
         fix=tuple(fix), model=model, device=device, nthreads=nthreads, seed=seed, no_version=no_version,
-        impute=impute,
+        impute=impute, out_format=out_format, resume=resume, memory=memory,
     )  # fmt: skip
     return run(config, listener)
 

@@ -19,7 +19,7 @@ from spinimpute import api, cli
 from spinimpute.config import ImputeConfig, TrainConfig
 
 # What concerns the terminal alone.
-TERMINAL = {"context", "quiet", "report", "dry_run"}
+TERMINAL = {"context", "quiet", "report", "dry_run", "json_progress"}
 
 
 def test_importing_is_light_and_every_name_is_there() -> None:
@@ -57,7 +57,7 @@ def test_arguments_reach_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
         "map": "m", "chrom": "20:1-9", "ap": True, "gp": True, "window": 3.0, "overlap": 1.0,
         "excludesamples": "s", "excludemarkers": "k", "allow_overlap": True, "keep_target_only": True,
         "fix": ["swap"], "model": "big", "device": "cpu", "nthreads": 2, "seed": 7, "no_version": True,
-        "impute": False, "listener": "ear",
+        "impute": False, "out_format": "bcf", "resume": False, "memory": 2000.0, "listener": "ear",
     }  # fmt: skip
     assert options.keys() == inspect.signature(api.impute).parameters.keys() - {"ref", "gt", "out"}
     spinimpute.impute("r", Path("g"), "o", **options)
@@ -66,7 +66,7 @@ def test_arguments_reach_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
         ref=Path("r"), gt=Path("g"), out="o", map=Path("m"), chrom="20:1-9", ap=True, gp=True, window=3,
         overlap=1, exclude_samples=Path("s"), exclude_markers=Path("k"), allow_overlap=True,
         keep_target_only=True, fix=("swap",), model="big", device="cpu", nthreads=2, seed=7, no_version=True,
-        impute=False,
+        impute=False, out_format="bcf", memory=2000.0,
     )  # fmt: skip
 
 

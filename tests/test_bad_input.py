@@ -119,7 +119,9 @@ class TestOutputs:
         run(commands, tmp_path, ["impute", *words(files, "--out", folder / "o")], message)
 
     def test_another_ending(self, commands: CommandServer, files: Files, tmp_path: Path) -> None:
-        message = "the output must be a prefix, or a name ending in .vcf.gz or .bcf; found / as vcf.gz"
+        message = (
+            "the output must be a prefix, or a name ending in .vcf.gz, .bcf, .vcz or .bgen; found / as vcf.gz"
+        )
         run(commands, tmp_path, ["impute", *words(files, "--out", "/")], message)
 
 

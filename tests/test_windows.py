@@ -180,6 +180,7 @@ def _between(block: PanelBlock, first: int, last: int) -> PanelBlock:
         block.typed_cm[rows],
         block.typed_bits[rows],
         block.typed_target[rows],
+        block.typed_variant[rows] - low,
     )
 
 

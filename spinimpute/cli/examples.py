@@ -28,6 +28,18 @@ EXAMPLES = {
         Example("Phase the target, impute nothing", f"{_INPUT} --no-impute --out phased"),
         Example("As for Beagle", "ref=panel.vcf.gz gt=target.vcf.gz map=plink.map out=imputed"),
     ),
+    "check": (
+        Example("Look for faults, count what becomes of the target's records", _INPUT),
+        Example("With their table", f"{_INPUT} --map plink.map --out checked"),
+    ),
+    "plan": (
+        Example(
+            "Parts of 4 windows and 100 samples",
+            f"{_INPUT} --out job.json --part-windows 4 --part-samples 100",
+        ),
+    ),
+    "run": (Example("The first part", "job.json --part 1 --out part-1.spart"),),
+    "merge": (Example("All parts in a folder", "job.json parts --out imputed"),),
     "evaluate": (
         Example(
             "Score what was not typed, by the panel's MAF",
@@ -76,4 +88,5 @@ def add_examples(app: typer.Typer, group: str = "") -> None:
         command.epilog = epilog(f"{group} {name}".strip())
     for part in app.registered_groups:
         if part.typer_instance is not None:
-            add_examples(part.typer_instance, str(part.name))
+            # Without a name of its own, a part adds its commands to the app.
+            add_examples(part.typer_instance, part.name if isinstance(part.name, str) else group)

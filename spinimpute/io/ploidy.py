@@ -18,7 +18,8 @@ from spinimpute.io.records import ABSENT, RecordBlock, refuse
 from spinimpute.sites import Sites
 
 RULE = "samples must be haploid on one stretch of a chromosome, the same samples all along it"
-_REMEDY = "bcftools +fixploidy"
+_REMEDY = "mend them, e.g. with bcftools +fixploidy"
+_ALONE = "one allele at this record alone"
 # Human X by its length (GRCh37, GRCh38): first and last position between the pseudoautosomal regions.
 _HUMAN_X = {155_270_560: (2_699_521, 154_931_043), 156_040_895: (2_781_480, 155_701_382)}
 _END = np.iinfo(np.int64).max
@@ -82,6 +83,10 @@ def find_haploids(
            "two alleles between records of one", _REMEDY)  # fmt: skip
     others = np.flatnonzero(two.any(axis=1))
     low, high = others[others < first], others[others > last]
+    if first == last and len(low) and len(high):
+        refuse(
+            one[first : first + 1], where, sites.take(slice(first, first + 1)), samples, RULE, _ALONE, _REMEDY
+        )
     return Haploids(
         samples=haploid,
         first=int(sites.pos[first]),
@@ -106,6 +111,8 @@ class PanelPloidy:
     _chrom: str = ""
     _haploid: NDArray[np.bool_] | None = None
     _over: bool = False
+    _diploid_before: bool = False
+    _alone: Sites | None = None  # the stretch's record, while it has one only
 
     def parts(self, block: RecordBlock) -> Iterator[RecordBlock]:
         """Yield runs of records with the same N haplotypes, alleles (R, N); SpinImputeError if other samples
@@ -113,8 +120,9 @@ class PanelPloidy:
         """
         if block.sites.chrom != self._chrom:
             self._chrom, self._haploid, self._over = block.sites.chrom, None, False
+            self._diploid_before, self._alone = False, None
         if block.alleles.min(initial=0) != ABSENT:
-            self._over = self._haploid is not None
+            self._note_diploid()
             yield block
             return
         one = block.alleles[:, 1::2] == ABSENT
@@ -123,10 +131,21 @@ class PanelPloidy:
         for low, high in pairwise(bounds):
             rows = slice(low, high)
             part = RecordBlock(block.sites.take(rows), block.alleles[rows], block.phased[rows])
-            yield self._without_absent(part, one[rows]) if some[low] else part
-            self._over = self._haploid is not None and not some[low]
+            if some[low]:
+                yield self._without_absent(part, one[rows])
+            else:
+                self._note_diploid()
+                yield part
+
+    def _note_diploid(self) -> None:
+        """Diploid records come next: one haploid record between such ones is a mistake."""
+        if self._haploid is not None and self._alone and self._diploid_before:
+            refuse(self._haploid[None], self.where, self._alone, self.samples, RULE, _ALONE, _REMEDY)
+        self._over = self._haploid is not None
+        self._diploid_before |= not self._over
 
     def _without_absent(self, part: RecordBlock, one: NDArray[np.bool_]) -> RecordBlock:
+        self._alone = part.sites if self._haploid is None and len(part.sites) == 1 else None
         if self._haploid is None:
             self._haploid = one[0]
         wrong = one if self._over else one != self._haploid

@@ -78,7 +78,7 @@ def test_prepared_panels_keep_ploidy(tmp_path: Path, excluded: set[str]) -> None
     [
         ({30: ("0|1", "0|1", "1")}, "20:30 sample s0"),
         ({30: ("0", "1", "1")}, "20:30 sample s1"),
-        ({30: ("0|1", "0|1", "0|1")}, "20:40 sample s0"),
+        ({30: ("0|1", "0|1", "0|1")}, "20:20 sample s0"),  # one alone between others
     ],
 )
 def test_ploidy_changes_within_a_panel(
