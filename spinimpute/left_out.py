@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _pass_over(
     state: NDArray[np.float32],
     total: np.float32,
@@ -31,7 +31,7 @@ def _pass_over(
     return after
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _agreement(
     before: NDArray[np.float32], after: NDArray[np.float32], differs: NDArray[np.uint8]
 ) -> np.float32:
@@ -44,7 +44,7 @@ def _agreement(
     return same / total
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def leave_one_out(
     differs: NDArray[np.uint8],
     gap: NDArray[np.int64],

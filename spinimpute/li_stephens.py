@@ -65,7 +65,9 @@ def _pool(haplotype: NDArray[np.int32], seat: NDArray[np.int32], pool: NDArray[n
     return n
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+# Kernels with fast sums are inlined: compiled by themselves as well, they would add in another order in the
+# first run, which compiles, than in later ones (tests/test_compilation.py).
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _step(
     state: NDArray[np.float32],
     total: np.float32,
@@ -87,7 +89,7 @@ def _step(
     return moved
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _sweep(
     differs: NDArray[np.uint8],
     gap: NDArray[np.int64],
@@ -120,7 +122,7 @@ def _sweep(
             out[a, s] = state[s] / total
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _combine(
     left: NDArray[np.float32], right: NDArray[np.float32], gap: NDArray[np.int64], jump: NDArray[np.float32]
 ) -> None:
@@ -140,7 +142,7 @@ def _combine(
             before[s] *= scale
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) -> None:
     """Set small ones of (A, S) probabilities to zero and mark the others in weighs; they sum to one again."""
     n = posterior.shape[1]
@@ -207,7 +209,7 @@ def _copy_segment(
                 _add(base, rise, share[v], dose[v])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _run(
     panel: NDArray[np.uint64],
     target: NDArray[np.int8],

@@ -77,7 +77,7 @@ def compose(
     return n
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _move(state: NDArray[np.float32], total: np.float32, jump: np.float32) -> None:
     """Move weights (K,), which sum to total, across a jump; they then sum to one."""
     stay = (np.float32(1) - jump) / total
@@ -86,7 +86,7 @@ def _move(state: NDArray[np.float32], total: np.float32, jump: np.float32) -> No
         state[k] = stay * state[k] + base
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _emit(
     state: NDArray[np.float32], alleles: NDArray[np.uint8], allele: int, odds: np.float32
 ) -> np.float32:
@@ -100,7 +100,7 @@ def _emit(
     return total
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def look_back(
     mosaics: NDArray[np.uint8],
     haplotypes: NDArray[np.int8],
@@ -127,7 +127,7 @@ def look_back(
             _move(state, total, jump[m])
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def _joined(
     before: NDArray[np.float32], after: NDArray[np.float32], alleles: NDArray[np.uint8], allele: int
 ) -> tuple[np.float32, np.float32]:
@@ -141,7 +141,7 @@ def _joined(
     return (total if allele < 0 else same), total
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
 def weigh(
     before: NDArray[np.float32],
     after: NDArray[np.float32],
@@ -192,7 +192,7 @@ def _choose(weight: NDArray[np.float64], may_switch: bool, draw: float, power: f
     return best
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def rephase(
     mosaics: NDArray[np.uint8],
     haplotypes: NDArray[np.int8],
@@ -231,7 +231,7 @@ def rephase(
         total[1] = _emit(before[1], mosaics[m], second, odds)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def fill(
     mosaics: NDArray[np.uint8],
     haplotypes: NDArray[np.int8],
