@@ -25,8 +25,8 @@ DOCS = Path(__file__).parent
 PAGES = tuple(
     DOCS / name
     for name in (
-        "tutorial.md", "troubleshooting.md", "migrating.md", "python.md", "models.md", "large-jobs.md", "new-species.md",
-        "citing.md",
+        "tutorial.md", "troubleshooting.md", "migrating.md", "python.md", "models.md", "large-jobs.md",
+        "new-species.md", "citing.md",
     )
 )  # fmt: skip
 IMAGES = DOCS / "images"

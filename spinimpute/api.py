@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from spinimpute.evaluation.run import Listener as EvaluateListener
     from spinimpute.io.dosage_file import DosageBlock
     from spinimpute.model_store import StoredModel
-    from spinimpute.pipeline import ImputeSummary
-    from spinimpute.pipeline import Listener as ImputeListener
     from spinimpute.prepare import PanelSummary
+    from spinimpute.tally import ImputeSummary
+    from spinimpute.tally import Listener as ImputeListener
     from spinimpute.training.dataset import DatasetFiles
     from spinimpute.training.loop import TrainListener, TrainSummary
 

@@ -22,8 +22,9 @@ from spinimpute.io.outputs import OutputNames, atomic_output
 from spinimpute.io.parcels import ParcelFile
 from spinimpute.io.rows import RowFormat
 from spinimpute.part import LABEL, PartLabel, window_name
-from spinimpute.pipeline import ImputeSummary, Listener, Tally, provenance
+from spinimpute.pipeline import provenance
 from spinimpute.plan import Part, Plan
+from spinimpute.tally import ImputeSummary, Listener, Tally
 
 logger = logging.getLogger(__name__)
 

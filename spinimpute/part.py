@@ -20,10 +20,11 @@ from spinimpute.io.region import Region
 from spinimpute.job import open_panel
 from spinimpute.orientation import Verdicts
 from spinimpute.phasing import Phaser, phased_target
-from spinimpute.pipeline import Listener, WindowDone, count_threads, make_engine
+from spinimpute.pipeline import count_threads, make_engine
 from spinimpute.plan import Part, Plan
 from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import load_model
+from spinimpute.tally import Listener, WindowDone
 from spinimpute.windows import Window, cut_windows
 
 

@@ -29,10 +29,10 @@ from spinimpute.job import open_panel
 from spinimpute.orientation import Verdicts
 from spinimpute.panel import PanelBlock
 from spinimpute.phasing import count_unphased
-from spinimpute.pipeline import Tally
 from spinimpute.provenance import fingerprint
 from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import load_model
+from spinimpute.tally import Tally
 from spinimpute.windows import Place, cut_windows, most_variants
 
 _REMEDY = "make the plan again"

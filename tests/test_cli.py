@@ -21,7 +21,7 @@ from spinimpute import __version__
 from spinimpute.cli import app
 from spinimpute.config import ImputeConfig, TrainConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.pipeline import WindowDone
+from spinimpute.tally import WindowDone
 
 NEEDED = ["--ref", "r.vcf.gz", "--gt", "g.vcf.gz"]
 

@@ -17,9 +17,10 @@ from test_retrieval import mosaics
 
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.pipeline import ImputeSummary, impute
+from spinimpute.pipeline import impute
 from spinimpute.spin.checkpoint import save_model
 from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.tally import ImputeSummary
 
 N_RECORDS, N_PANEL, N_TARGET = 240, 20, 3  # records of a chromosome, people
 

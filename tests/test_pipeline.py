@@ -19,11 +19,12 @@ from test_retrieval import mosaics
 
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.pipeline import ImputeSummary, impute
+from spinimpute.pipeline import impute
 from spinimpute.prepare import build_panel
 from spinimpute.provenance import sha256
 from spinimpute.spin.checkpoint import save_model
 from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.tally import ImputeSummary
 
 N_RECORDS, N_PANEL, N_TARGET = 400, 40, 5  # records of a chromosome, people
 TYPED = slice(None, None, 6)

@@ -24,12 +24,13 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.kept import KeptWork
 from spinimpute.merge import PART_SUFFIX, merge
 from spinimpute.part import run_part
-from spinimpute.pipeline import ImputeSummary, impute
+from spinimpute.pipeline import impute
 from spinimpute.plan import Plan, make_plan
 from spinimpute.prepare import build_panel, verify_panel
 from spinimpute.sites import resolve_contig
 from spinimpute.spin.checkpoint import save_model
 from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.tally import ImputeSummary
 
 REFUSED, IMPUTED = "refused", "imputed"
 _KEPT = "out.vcf.gz.partial.d"

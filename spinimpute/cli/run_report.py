@@ -17,7 +17,7 @@ from spinimpute.io.region import Region
 from spinimpute.provenance import command_line
 
 if TYPE_CHECKING:
-    from spinimpute.pipeline import ImputeSummary
+    from spinimpute.tally import ImputeSummary
 
 
 def check_inputs(config: ImputeConfig) -> None:

@@ -19,7 +19,7 @@ from spinimpute.provenance import command_line
 
 if TYPE_CHECKING:
     from spinimpute.estimate import Estimate
-    from spinimpute.pipeline import ImputeSummary, WindowDone
+    from spinimpute.tally import ImputeSummary, WindowDone
 
 
 @dataclass(frozen=True)
