@@ -397,3 +397,13 @@ def test_samples_shared_with_a_prepared_panel(config: ImputeConfig, tmp_path: Pa
     expected = impute(config).output
     found = impute(replace(config, ref=path, out=str(tmp_path / "again"))).output
     assert _body(found) == _body(expected)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_doses_of_a_cpu(config: ImputeConfig) -> None:
+    """To .002: sums are taken in another order there."""
+    doses = []
+    for device in ("cpu", "cuda"):
+        done = impute(replace(config, device=device, out=f"{config.out}.{device}"))
+        doses.append(np.array([record.format("DS") for record in cyvcf2.VCF(str(done.output))]))
+    np.testing.assert_allclose(doses[1], doses[0], atol=0.002)

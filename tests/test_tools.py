@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,7 +157,10 @@ def test_vcztools(outputs: dict[tuple[str, str], Path], kind: str, tmp_path: Pat
     back = tmp_path / "back.vcf"
     back.write_text(
         subprocess.run(
-            ["vcztools", "view", str(outputs[kind, "vcz"])], check=True, capture_output=True, text=True
+            [sys.executable, "-m", "vcztools", "view", str(outputs[kind, "vcz"])],
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
     )
     np.testing.assert_allclose(doses(back), doses(outputs[kind, "vcf.gz"]), atol=1.1e-3)
