@@ -28,22 +28,22 @@ class Coefficients:
     compress better.
     """
 
-    # Fitted to single runs from VCF on two busy cores, with time derived from the processes' CPU time.
-    # Alleles of prepared panels and VCF Zarr: CPU time of reading, in benchmarks/speed/panel_formats.md.
-    start: float = 2.1
-    text_allele: float = 3.4e-9
+    # Fitted to medians of three runs on two quiet cores (benchmarks/speed/README.md). Alleles of BCF and VCF
+    # Zarr: CPU time of reading, in benchmarks/speed/panel_formats.md. Output: earlier runs of other cohorts.
+    start: float = 3.0
+    text_allele: float = 1.5e-9
     binary_allele: float = 0.6e-9
-    prepared_allele: float = 0.27e-9
+    prepared_allele: float = 0.2e-9
     zarr_allele: float = 3.9e-9
-    token: float = 3.0e-6
-    ordered_allele: float = 5.1e-9
-    written_genotype: float = 68e-9
-    base: float = 370.0
-    packed_bit: float = 0.27
-    dose: float = 21.0
-    block_allele: float = 2.9
+    token: float = 2.9e-6
+    ordered_allele: float = 4.9e-9
+    written_genotype: float = 57e-9
+    base: float = 360.0
+    packed_bit: float = 0.035
+    dose: float = 3.8
+    block_allele: float = 0.83
     target_allele: float = 2.0
-    batch_token: float = 2400.0
+    batch_token: float = 2300.0
     output_record: float = 7.5
     output_genotype: float = 0.019
     output_carrier: float = 25.0
