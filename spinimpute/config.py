@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -73,6 +74,11 @@ class ImputeConfig(InputConfig):
     def model_name(self) -> str:
         """The model's name or folder."""
         return DEFAULT_MODEL if self.model == "auto" else self.model
+
+    @property
+    def threads(self) -> int:
+        """Threads to use, by default as many as there are cores for this process."""
+        return self.nthreads or len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)

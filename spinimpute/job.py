@@ -21,6 +21,7 @@ from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.spool import STANDARD_INPUT, is_local
+from spinimpute.orientation import Verdicts
 from spinimpute.side_inputs import SideInputs
 
 _NO_POSITIONS = np.empty(0, np.int64)
@@ -44,10 +45,10 @@ class Job:
         """Read the panel; SpinImputeError as `sparse_blocks`."""
         return sparse_blocks(self.panel, self.side.region)
 
-    def align(self, target: dict[str, TargetChromosome]) -> Alignment:
-        """The alignment of a target with the panel."""
-        side = self.side
-        return Alignment(target, side.genetic_map, side.markers, side.fixes, self.panel.contigs)
+    def align(self, target: dict[str, TargetChromosome], verdicts: Verdicts | None = None) -> Alignment:
+        """The alignment of a target with the panel; verdicts as for `Alignment`."""
+        side, contigs = self.side, self.panel.contigs
+        return Alignment(target, side.genetic_map, side.markers, side.fixes, contigs, verdicts)
 
 
 @contextmanager

@@ -55,9 +55,8 @@ class KeptWork:
         of their last change.
         """
         settings = {name: str(value) for name, value in asdict(config).items() if name not in _FREE}
-        files = [config.ref, config.gt, config.map, config.exclude_samples, config.exclude_markers]
         contents = {
-            f"content of {path}": f"{fingerprint(path)} {path.stat().st_mtime_ns}" for path in files if path
+            f"content of {path}": f"{fingerprint(path)} {path.stat().st_mtime_ns}" for path in config.files
         }
         job = {"version": __version__, **settings, **contents, "network": network}
         return KeptWork(names, job)

@@ -43,7 +43,7 @@ def merge(
     began = time.monotonic()
     config = replace(plan.config, out=out)
     names = OutputNames.from_out(config.out, config.out_format)
-    check_output(names.vcf, [path for path in (config.ref, config.gt, config.map) if path])
+    check_output(names.vcf, config.files)
     parts = [part for part in plan.parts() if chrom is None or part.stretch.chrom == chrom]
     if not parts:
         raise SpinImputeError("the chromosome must be one of the plan's", found=str(chrom))

@@ -9,18 +9,17 @@ from itertools import islice
 from pathlib import Path
 
 from spinimpute.ahead import Ahead
-from spinimpute.alignment import Alignment
 from spinimpute.errors import SpinImputeError
 from spinimpute.imputed import ImputedWindow
-from spinimpute.io.inputs import TargetChromosome, read_target, sparse_blocks
+from spinimpute.io.inputs import read_target
 from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import atomic_output
 from spinimpute.io.parcels import ParcelWriter
 from spinimpute.io.region import Region
-from spinimpute.job import open_panel
+from spinimpute.job import Job, open_panel
 from spinimpute.orientation import Verdicts
 from spinimpute.phasing import Phaser, phased_target
-from spinimpute.pipeline import count_threads, make_engine
+from spinimpute.pipeline import make_engine
 from spinimpute.plan import Part, Plan
 from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import load_model
@@ -62,7 +61,7 @@ def run_part(
     """Impute a part and write its file; SpinImputeError if inputs are not those of the plan."""
     began = time.monotonic()
     part, config = plan.part(number), replace(plan.config, nthreads=nthreads)
-    check_output(out, [path for path in (config.ref, config.gt, config.map) if path])
+    check_output(out, config.files)
     plan.check_inputs()
     model = load_model(config.model_name)
     if str(model) != plan.model:
@@ -91,19 +90,16 @@ def _windows(plan: Plan, part: Part) -> Iterator[Window]:
     others = side.excluded | (frozenset(plan.samples) - frozenset(samples))
     region = Region(stretch.chrom, stretch.places[0].first, stretch.places[-1].last)
     verdicts = Verdicts(plan.verdicts)
-
-    def align(target: dict[str, TargetChromosome]) -> Alignment:
-        return Alignment(target, side.genetic_map, side.markers, side.fixes, plan.contigs, verdicts)
-
     with open_panel(config, plan.samples, side.excluded) as panel:
         if plan.phase:
             region = side.region or Region(stretch.chrom)
         target = read_target(config.gt, region, others, may_be_empty=True)
+        job = Job(config, replace(side, region=region), target, panel)
         if plan.phase:
-            phaser = Phaser(samples, config.seed, count_threads(config))
-            typed = align(target).typed_blocks(sparse_blocks(panel, region))
-            target = phased_target(target, phaser.sections(typed, target))
-        blocks = align(target).blocks(sparse_blocks(panel, region))
+            phaser = Phaser(samples, config.seed, config.threads)
+            sections = phaser.sections(job.align(target, verdicts).typed_blocks(job.blocks()), target)
+            target = phased_target(target, sections)
+        blocks = job.align(target, verdicts).blocks(job.blocks())
         windows = cut_windows(blocks, config.window, config.overlap, plan.most, stretch.places[0])
         yield from islice(windows, len(stretch.places))
 

@@ -7,7 +7,6 @@ One window is read in the background, the next imputed, while a third is written
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections import Counter
@@ -47,7 +46,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     with open_job(config, names) as job:
         target, samples, panel = job.target, job.samples, job.panel
         tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
-        phaser = Phaser(samples, config.seed, count_threads(config), fill=model is None)
+        phaser = Phaser(samples, config.seed, config.threads, fill=model is None)
         network = f"{model} on {engine.device}" if engine else ""
         kept = KeptWork.of(config, names, network) if config.resume else None
         most = most_variants(2 * len(samples))
@@ -89,12 +88,7 @@ def make_engine(config: ImputeConfig, model: LoadedModel) -> Engine:
     device = choose_device(config.device)
     # Targets are spread over threads of ours; torch's own would only get in their way.
     torch.set_num_threads(1)
-    return Engine(model.network.to(device), device, count_threads(config))
-
-
-def count_threads(config: ImputeConfig) -> int:
-    """Threads to use, by default as many as there are cores for this process."""
-    return config.nthreads or len(os.sched_getaffinity(0))
+    return Engine(model.network.to(device), device, config.threads)
 
 
 def provenance(config: ImputeConfig, model: str | None, panel: str) -> list[str]:

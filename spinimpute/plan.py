@@ -16,21 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from spinimpute import __version__
-from spinimpute.alignment import Alignment
 from spinimpute.alleles import Fate
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.fates import write_fates
-from spinimpute.io.inputs import read_target, sparse_blocks
 from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import atomic_output
 from spinimpute.io.structures import from_plain, to_plain
-from spinimpute.job import open_panel
+from spinimpute.job import open_job
 from spinimpute.orientation import Verdicts
 from spinimpute.panel import PanelBlock
 from spinimpute.phasing import count_unphased
 from spinimpute.provenance import fingerprint
-from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import load_model
 from spinimpute.tally import Tally
 from spinimpute.windows import Place, cut_windows, most_variants
@@ -157,18 +154,15 @@ def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> P
         )
     if str(config.gt) == "-":
         raise SpinImputeError("parts read the target again, so it must be a file", found="standard input")
-    files = [each for each in (config.ref, config.gt, config.map) if each]
-    check_output(path, files)
-    side = SideInputs.read(config)
+    check_output(path, config.files)
     model = load_model(config.model_name)
-    target = read_target(config.gt, side.region, side.excluded)
-    names = next(iter(target.values())).samples
-    records = sum(len(found.sites) for found in target.values())
-    phase = count_unphased(target) > 0
-    tally, verdicts = Tally(records, len(names), None), Verdicts()
-    with open_panel(config, names, side.excluded) as panel:
-        alignment = Alignment(target, side.genetic_map, side.markers, side.fixes, panel.contigs, verdicts)
-        blocks = _diploid(alignment.blocks(sparse_blocks(panel, side.region)), 2 * len(panel.samples))
+    with open_job(config) as job:
+        target, names, panel = job.target, job.samples, job.panel
+        records = sum(len(found.sites) for found in target.values())
+        phase = count_unphased(target) > 0
+        tally, verdicts = Tally(records, len(names), None), Verdicts()
+        alignment = job.align(target, verdicts)
+        blocks = _diploid(alignment.blocks(job.blocks()), 2 * len(panel.samples))
         most = most_variants(2 * len(names))
         cut = tally.windows(cut_windows(blocks, config.window, config.overlap, most))
         places = [(window.sites.chrom, window.place) for window in cut]
@@ -176,7 +170,7 @@ def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> P
         plan = Plan(
             version=__version__,
             config=replace(config, out=str(path)),
-            inputs={str(each): fingerprint(each) for each in files},
+            inputs={str(each): fingerprint(each) for each in config.files},
             model=str(model),
             panel_digest=panel.digest(),
             panel_haplotypes=2 * len(panel.samples),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -95,7 +94,7 @@ def measure(job: Job, config: ImputeConfig, model: LoadedModel, device: torch.de
         windows=_count_windows(job, config, shared, model.network),
         context=min(model.network.config.context, 2 * len(panel.samples)),
         batch_tokens=BATCH_TOKENS[device.type],
-        threads=config.nthreads or len(os.sched_getaffinity(0)),
+        threads=config.threads,
         device=str(device),
         model=model.name,
     )
