@@ -220,6 +220,15 @@ def test_faults_of_parts_and_plans_are_named(config: ImputeConfig, tmp_path: Pat
     assert not list(tmp_path.glob("out*"))
 
 
+def test_a_changed_list_of_exclusions_is_noticed(config: ImputeConfig, tmp_path: Path) -> None:
+    markers = tmp_path / "markers"
+    markers.write_text("20:1\n")
+    plan = make_plan(replace(config, exclude_markers=markers), tmp_path / "plan.json", 100, 3)
+    markers.write_text("20:2\n")
+    with pytest.raises(SpinImputeError, match=f"{markers}: inputs must be as they were"):
+        run_part(plan, 1, tmp_path / "part", 1)
+
+
 class KilledError(Exception):
     """What ends a run in a test."""
 
