@@ -209,6 +209,36 @@ def _copy_segment(
                 _add(base, rise, share[v], dose[v])
 
 
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
+def _weigh(
+    differs: NDArray[np.uint8],
+    gap: NDArray[np.int64],
+    jump: NDArray[np.float32],
+    odds: NDArray[np.float32],
+    seat: NDArray[np.int32],
+    haplotype: NDArray[np.int32],
+    first: int,
+    states: NDArray[np.float32],
+    weighs: NDArray[np.uint8],
+    posterior: NDArray[np.float32],
+    agreement: NDArray[np.float32],
+) -> None:
+    """Fill, for one target, states (P, A, S) and weighs (A, S) for copying, posterior (A, K, P) of its
+    context haplotype (A, K), and agreement (M,) from the typed variant `first` on.
+    """
+    beyond = np.empty(states.shape[1:], np.float32)
+    for i in range(states.shape[0]):
+        _sweep(differs, gap, jump[i], odds[i], False, states[i])
+        _sweep(differs, gap, jump[i], odds[i], True, beyond)
+        if i == LEFT_OUT:
+            leave_one_out(differs, gap, jump[i], odds[i], states[i], beyond, first, agreement)
+        _combine(states[i], beyond, gap, jump[i])
+        for a in range(haplotype.shape[0]):
+            for k in range(haplotype.shape[1]):
+                posterior[a, k, i] = states[i, a, seat[haplotype[a, k]]]
+        _drop_negligible(states[i], weighs)
+
+
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _run(
     panel: NDArray[np.uint64],
@@ -232,27 +262,19 @@ def _run(
     """Fill posterior (T, A, K, P), dose (T, V, P) and agreement (T, M); target is typed at panel variants
     from low on, and left out from first on.
     """
-    n_target, n_anchors, n_context = haplotype.shape
+    n_target, n_anchors, _ = haplotype.shape
     n_chains = jump.shape[0]
     seat = np.full(panel.shape[0], -1, np.int32)
     pool = np.empty(panel.shape[0], np.int32)
     for t in range(n_target):
         n = _pool(haplotype[t], seat, pool)
         states = np.empty((n_chains, n_anchors, n), np.float32)
-        beyond = np.empty((n_anchors, n), np.float32)
         differs = np.empty((target.shape[0], n), np.uint8)
         list_mismatches(panel, target[:, t], low, pool[:n], differs)
         weighs = np.zeros((n_anchors, n), np.uint8)
-        for i in range(n_chains):
-            _sweep(differs, gap, jump[i], odds[i], False, states[i])
-            _sweep(differs, gap, jump[i], odds[i], True, beyond)
-            if i == LEFT_OUT:
-                leave_one_out(differs, gap, jump[i], odds[i], states[i], beyond, first, agreement[t])
-            _combine(states[i], beyond, gap, jump[i])
-            for a in range(n_anchors):
-                for k in range(n_context):
-                    posterior[t, a, k, i] = states[i, a, seat[haplotype[t, a, k]]]
-            _drop_negligible(states[i], weighs)
+        _weigh(
+            differs, gap, jump, odds, seat, haplotype[t], first, states, weighs, posterior[t], agreement[t]
+        )
         reached = marks.starts[pool[:n]]
         for j in range(left.shape[0]):
             if start[j + 1] > start[j]:
