@@ -85,9 +85,9 @@ def test_without_limits_nothing_changes() -> None:
 
 
 def test_a_hard_limit_below_the_need() -> None:
-    message = r"about \d+ MB needed, 2000 MB allowed by the cgroup; --memory"
+    message = r"about \d+ MB needed, 700 MB allowed by the cgroup; --memory"
     with pytest.raises(SpinImputeError, match=message):
-        fit_memory(LARGE, None, Limit(2000, "the cgroup"))
+        fit_memory(LARGE, None, Limit(700, "the cgroup"))
 
 
 @given(st.floats(100, 20_000), st.integers(1, 20_000), st.integers(1, 32))
