@@ -1,0 +1,86 @@
+"""`model.Calibration` on a CPU: from copied frequencies to a probability, some queries at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spinimpute.spin.config import MARGIN
+from spinimpute.spin.kernels import MATHS, exp, linear, log, silu
+from spinimpute.spin.packing import CalibrationWeights
+
+# Queries computed together: their features stay in the cache.
+BLOCK = 256
+_LEAST, _MOST, _ONE = np.float32(MARGIN), np.float32(1 - MARGIN), np.float32(1)
+
+
+@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+def _take(table: NDArray[np.float32], first: int, last: int, row: int, out: NDArray[np.float32]) -> int:
+    """Put columns of table (Q, D), of the queries from first to last, into the rows of out from `row` on;
+    return the next row.
+    """
+    for q in range(first, last):
+        for d in range(table.shape[1]):
+            out[row + d, q - first] = table[q, d]
+    return row + table.shape[1]
+
+
+@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+def _to_logits(
+    share: NDArray[np.float32], out: NDArray[np.float32], mixed: NDArray[np.float32], spread: NDArray[np.float32]
+) -> None:
+    """Replace the first rows of out (D, BLOCK), one for each share, by their logits; set spread (BLOCK,) to
+    the range of these and mixed (BLOCK,) to the logit of their mixture by the shares.
+    """
+    low, high = np.full(BLOCK, np.float32(100)), np.full(BLOCK, np.float32(-100))
+    for i in range(BLOCK):
+        mixed[i] = 0
+    for r in range(share.shape[0]):
+        row, part = out[r], share[r]
+        for i in range(BLOCK):
+            p = min(max(row[i], _LEAST), _MOST)
+            mixed[i] += part * p
+            row[i] = log(p / (_ONE - p))
+        for i in range(BLOCK):
+            low[i] = min(low[i], row[i])
+            high[i] = max(high[i], row[i])
+    for i in range(BLOCK):
+        spread[i] = high[i] - low[i]
+        mixed[i] = log(mixed[i] / (_ONE - mixed[i]))
+
+
+@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+def calibrate(
+    net: CalibrationWeights,
+    frequency: NDArray[np.float32],
+    chain: NDArray[np.float32],
+    entropy: NDArray[np.float32],
+    query: NDArray[np.float32],
+    probability: NDArray[np.float32],
+) -> None:
+    """Fill probability (Q,) of carrying the allele; the others are as `model.Calibration.forward` takes
+    them.
+    """
+    n = probability.shape[0]
+    features = np.zeros((net.first.shape[1], BLOCK), np.float32)
+    hidden = np.empty((net.first.shape[0], BLOCK), np.float32)
+    second = np.empty((net.second.shape[0], BLOCK), np.float32)
+    logit = np.empty(BLOCK, np.float32)
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
+        row = _take(frequency, first, last, 0, features)
+        row = _take(chain, first, last, row, features)
+        row = _take(entropy, first, last, row, features)
+        _to_logits(net.mixture, features, logit, features[row])
+        _take(query, first, last, row + 1, features)
+        linear(net.first, net.first_bias, features, hidden)
+        silu(hidden)
+        linear(net.second, net.second_bias, hidden, second)
+        silu(second)
+        for r in range(second.shape[0]):
+            part, weight = second[r], net.last[r]
+            for i in range(BLOCK):
+                logit[i] += weight * part[i]
+        for q in range(first, last):
+            probability[q] = _ONE / (_ONE + exp(-(logit[q - first] + net.last_bias[0])))
