@@ -1,9 +1,7 @@
 """From a window to dosages: context, tokens, network, copying, calibration, for one batch of targets after
 another.
 
-The shapes of matrix products may change the last bits of their sums, so every batch of a window has the same
-shape, whoever else is imputed: a person alone on a CPU, and as many targets as fit, filled up with zeros, on
-a GPU. So neither threads nor a division of the target into parts change a dose.
+Neither threads nor a division of the target into parts change a dose.
 """
 
 from __future__ import annotations
@@ -12,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
 from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
-from spinimpute.li_stephens import Chains, run_chains
-from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
-from spinimpute.spin.model import Spin, entropy
+from spinimpute.li_stephens import run_chains
+from spinimpute.retrieval import Anchors, PanelOrders, order_panel, place_anchors, retrieve
+from spinimpute.spin.network import Network
 from spinimpute.tokens import describe, task_features
 from spinimpute.windows import Window
 
@@ -27,22 +24,15 @@ from spinimpute.windows import Window
 STRIDE = 4
 # Anchors beyond the core whose contexts join the Li-Stephens chain; its memory fades over a few.
 CHAIN_ANCHORS = 8
-# Context haplotypes at all anchors of a batch: bounds memory and keeps a batch in cache.
-BATCH_TOKENS = {"cpu": 1 << 14, "cuda": 1 << 20}
-# Targets computed together on a CPU at most: those of one person.
-TOGETHER = 2
-# Queries of a batch are filled up to a multiple of this on a GPU.
-QUERY_ROWS = 1 << 15
 # Probability of an allele that neither context nor chains carry.
 ABSENT = 1e-4
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A network on its device, and how many threads feed it."""
+    """A network, and how many threads feed it."""
 
-    network: Spin
-    device: torch.device
+    network: Network
     threads: int
 
     def impute(self, window: Window) -> ImputedWindow:
@@ -53,18 +43,18 @@ class Engine:
             everybody = to_ticks(1 / (1 + np.exp(-window.core.log_odds)))
             doses.add(np.zeros(n_targets, np.int64), np.empty(0, np.int32), np.empty(0, np.uint16))
             return ImputedWindow(window.sites, window.core, window.target, doses.doses(everybody))
-        anchors = choose_anchors(window, len(self.network.layers) + CHAIN_ANCHORS)
+        anchors = choose_anchors(window, self.network.config.layers + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
         segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
         n_context = min(self.network.config.context, window.flanked.haplotypes)
-        size = self._batch_size(len(anchors) * n_context)
+        size = self.network.together(len(anchors) * n_context)
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
 
         agreement = np.empty((len(window.core_variant), n_targets), np.uint16)
 
         def work(targets: slice) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
-            return self._batch(window, anchors, orders, segments, targets, size)
+            return self._batch(window, anchors, orders, segments, targets)
 
         with ThreadPoolExecutor(self.threads) as pool:
             for targets, (queries, probability, agree) in zip(batches, pool.map(work, batches), strict=True):
@@ -75,18 +65,6 @@ class Engine:
         left_out = LeftOut(window.core_variant, agreement)
         return ImputedWindow(window.sites, window.core, window.target, doses.doses(absent), left_out)
 
-    @property
-    def _fills_up(self) -> bool:
-        return self.device.type != "cpu"
-
-    def _batch_size(self, tokens: int) -> int:
-        """How many targets with so many tokens each are computed together; must not depend on how many there
-        are.
-        """
-        fit = max(1, BATCH_TOKENS[self.device.type] // tokens)
-        return fit if self._fills_up else min(fit, TOGETHER)
-
-    @torch.inference_mode()
     def _batch(
         self,
         window: Window,
@@ -94,47 +72,17 @@ class Engine:
         orders: PanelOrders,
         segments: Segments,
         targets: slice,
-        size: int,
     ) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
         left_out = slice(window.core_typed, window.core_typed + len(window.core_variant))
         chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments, left_out)
-        weights = self._weigh(window, anchors, context, chains, targets, size)
-        spread = entropy(weights)
-        queries = copy_alleles(
-            window.marks,
-            segments,
-            context.haplotype,
-            weights.contiguous().cpu().numpy(),
-            spread.cpu().numpy(),
-            chains.dose,
-        )
-        parts = (queries.frequency, queries.chain, queries.entropy, queries.query)
-        n = len(queries.target)
-        features = (self._tensor(part, -(-n // QUERY_ROWS) * QUERY_ROWS) for part in parts)
-        probability = torch.sigmoid(self.network.calibration(*features))
-        return queries, probability[:n].cpu().numpy(), chains.agreement
-
-    def _weigh(
-        self,
-        window: Window,
-        anchors: Anchors,
-        context: Context,
-        chains: Chains,
-        targets: slice,
-        size: int,
-    ) -> torch.Tensor:
         tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
-        task = np.broadcast_to(tokens.task, (len(context.haplotype), *tokens.task.shape)).copy()
-        arrays = (tokens.measures, tokens.match, tokens.sites, task, context.previous, context.following)
-        weights: torch.Tensor = self.network(*(self._tensor(array, size) for array in arrays))
-        return weights[: len(context.haplotype)]
-
-    def _tensor(self, array: NDArray[np.generic], rows: int) -> torch.Tensor:
-        """The array on the device, there filled up with zeros to the given rows if the device is no CPU."""
-        if self._fills_up and len(array) < rows:
-            array = np.concatenate([array, np.zeros((rows - len(array), *array.shape[1:]), array.dtype)])
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
+        weights, spread = self.network.weigh(
+            tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
+        )
+        queries = copy_alleles(window.marks, segments, context.haplotype, weights, spread, chains.dose)
+        probability = self.network.calibrate(queries.frequency, queries.chain, queries.entropy, queries.query)
+        return queries, probability, chains.agreement
 
 
 def choose_anchors(window: Window, halo: int) -> Anchors:

@@ -23,6 +23,7 @@ from spinimpute.pipeline import make_engine
 from spinimpute.plan import Part, Plan
 from spinimpute.side_inputs import SideInputs
 from spinimpute.spin.checkpoint import load_model
+from spinimpute.spin.device import kind_of
 from spinimpute.tally import Listener, WindowDone
 from spinimpute.windows import Window, cut_windows
 
@@ -69,7 +70,7 @@ def run_part(
     engine = make_engine(config, model)
     records, done = 0, 0
     with atomic_output(out) as unfinished, ParcelWriter(unfinished) as parcels:
-        parcels.add(LABEL, PartLabel(plan.digest, number, engine.device.type))
+        parcels.add(LABEL, PartLabel(plan.digest, number, kind_of(engine.network.device)))
         with Ahead(_windows(plan, part)) as windows, Ahead(map(engine.impute, windows)) as imputed:
             for offset, window in enumerate(imputed):
                 parcels.add(window_name(part.stretch.first + offset), window)

@@ -14,8 +14,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-import torch
-
 from spinimpute.ahead import Ahead
 from spinimpute.config import ImputeConfig
 from spinimpute.inference import Engine
@@ -29,7 +27,9 @@ from spinimpute.limits import hard_limit
 from spinimpute.memory import fit_memory
 from spinimpute.phasing import Phaser, count_unphased, phased_target
 from spinimpute.provenance import command_line, header_lines
-from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
+from spinimpute.spin.checkpoint import LoadedModel, load_model
+from spinimpute.spin.device import choose_device
+from spinimpute.spin.network import start_network
 from spinimpute.tally import ImputeSummary, Listener, Tally
 from spinimpute.windows import cut_windows, most_variants
 from spinimpute.workload import measure
@@ -47,12 +47,12 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
         target, samples, panel = job.target, job.samples, job.panel
         tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
         phaser = Phaser(samples, config.seed, config.threads, fill=model is None)
-        network = f"{model} on {engine.device}" if engine else ""
+        network = f"{model} on {engine.network.device}" if engine else ""
         kept = KeptWork.of(config, names, network) if config.resume else None
         most = most_variants(2 * len(samples))
         limit = hard_limit()
         if model and engine and (config.memory or limit):
-            fit = fit_memory(measure(job, config, model, engine.device), config.memory, limit)
+            fit = fit_memory(measure(job, config, model, engine.network.device), config.memory, limit)
             most, engine = fit.variants, replace(engine, threads=fit.threads)
         if count_unphased(target) and model:
             sections = phaser.sections(job.align(target).typed_blocks(job.blocks()), target)
@@ -85,10 +85,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
 
 def make_engine(config: ImputeConfig, model: LoadedModel) -> Engine:
     """The model on its device."""
-    device = choose_device(config.device)
-    # Targets are spread over threads of ours; torch's own would only get in their way.
-    torch.set_num_threads(1)
-    return Engine(model.network.to(device), device, config.threads)
+    return Engine(start_network(model, choose_device(config.device)), config.threads)
 
 
 def provenance(config: ImputeConfig, model: str | None, panel: str) -> list[str]:

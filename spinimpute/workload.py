@@ -6,20 +6,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from spinimpute.agreement import shared_chromosomes
 from spinimpute.config import ImputeConfig
-from spinimpute.inference import BATCH_TOKENS, CHAIN_ANCHORS, STRIDE
+from spinimpute.inference import CHAIN_ANCHORS, STRIDE
 from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.inputs import TargetChromosome, VariantReader, panel_blocks, read_target
 from spinimpute.io.outputs import OutputNames
 from spinimpute.io.region import Region
 from spinimpute.job import Job, open_job
 from spinimpute.sites import resolve_contig
-from spinimpute.spin.checkpoint import LoadedModel, choose_device, load_model
-from spinimpute.spin.model import Spin
+from spinimpute.spin.checkpoint import LoadedModel, load_model
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.device import BATCH_TOKENS, choose_device, kind_of
 
 SAMPLED_RECORDS = 512  # of the panel, for how rare its alleles are
 
@@ -77,7 +77,7 @@ def survey(config: ImputeConfig) -> Workload:
         return measure(job, config, model, device)
 
 
-def measure(job: Job, config: ImputeConfig, model: LoadedModel, device: torch.device) -> Workload:
+def measure(job: Job, config: ImputeConfig, model: LoadedModel, device: str) -> Workload:
     """Count what an open job asks for; SpinImputeError for input that is seen to be unusable."""
     region, target, panel = job.side.region, job.target, job.panel
     whole = panel.count()
@@ -91,11 +91,11 @@ def measure(job: Job, config: ImputeConfig, model: LoadedModel, device: torch.de
         read_records=wanted.records if region and panel.indexed else whole.total,
         minor_share=_minor_share(panel, shared, target),
         panel=panel.kind,
-        windows=_count_windows(job, config, shared, model.network),
-        context=min(model.network.config.context, 2 * len(panel.samples)),
-        batch_tokens=BATCH_TOKENS[device.type],
+        windows=_count_windows(job, config, shared, model.config),
+        context=min(model.config.context, 2 * len(panel.samples)),
+        batch_tokens=BATCH_TOKENS[kind_of(device)],
         threads=config.threads,
-        device=str(device),
+        device=device,
         model=model.name,
     )
 
@@ -153,9 +153,9 @@ def _minor_share(
     return float(np.minimum(alternate, 1 - alternate).mean())
 
 
-def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], network: Spin) -> Windows:
+def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], network: SpinConfig) -> Windows:
     """Lay windows over the typed records, each of which stands for as many records of the panel."""
-    halo = len(network.layers) + CHAIN_ANCHORS
+    halo = network.layers + CHAIN_ANCHORS
     core, flanked, anchors = [], [], []
     mapped = {chrom: name for chrom, name in shared.items() if job.side.genetic_map.has(name)}
     # Without an index, chromosomes that the panel lacks may be among them, and no map need have those.

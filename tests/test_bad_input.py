@@ -22,8 +22,8 @@ from benchmarks.reliability.bad_inputs import FAULTS
 from benchmarks.reliability.commands import CommandServer, Outcome
 from benchmarks.reliability.data import map_text
 from benchmarks.reliability.spoiling import Fault, Files, write
-from spinimpute.spin.checkpoint import save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 
 TIMEOUT = 120.0  # seconds; generous, as the machine may be busy
 GENOTYPE = re.compile(r"\d[|/]\d")
@@ -183,7 +183,7 @@ class TestInputs:
 class TestModels:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        save_model(tmp_path / "model", Spin(SpinConfig(width=8, layers=1)))
+        Spin(SpinConfig(width=8, layers=1)).save(tmp_path / "model")
         return tmp_path / "model"
 
     def expect(self, commands: CommandServer, files: Files, folder: Path, message: str) -> None:

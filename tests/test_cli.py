@@ -288,11 +288,11 @@ def test_end_to_end(tmp_path: Path) -> None:
 
     from spinimpute.evaluation.comparison import Fate, Files
     from spinimpute.evaluation.run import evaluate
-    from spinimpute.spin.checkpoint import save_model
-    from spinimpute.spin.model import Spin, SpinConfig
+    from spinimpute.spin.config import SpinConfig
+    from spinimpute.spin.model import Spin
 
     torch.manual_seed(0)
-    save_model(tmp_path / "model", Spin(SpinConfig(width=8, layers=1, heads=2, context=16)))
+    Spin(SpinConfig(width=8, layers=1, heads=2, context=16)).save(tmp_path / "model")
     words = ["--people", 60, "--targets", 4, "--length", 0.4, "--chromosomes", 2, "--seed", 3]
     assert invoke("simulate", "--out", tmp_path, *words).exit_code == 0
     panel, target, truth = (tmp_path / f"{name}.vcf.gz" for name in ("panel", "target", "truth"))

@@ -18,8 +18,8 @@ from test_retrieval import mosaics
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.pipeline import impute
-from spinimpute.spin.checkpoint import save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 from spinimpute.tally import ImputeSummary
 
 N_RECORDS, N_PANEL, N_TARGET = 240, 20, 3  # records of a chromosome, people
@@ -29,7 +29,7 @@ N_RECORDS, N_PANEL, N_TARGET = 240, 20, 3  # records of a chromosome, people
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, Spin(SpinConfig(width=8, layers=1, context=12, heads=4)))
+    Spin(SpinConfig(width=8, layers=1, context=12, heads=4)).save(folder)
     return str(folder)
 
 

@@ -49,11 +49,11 @@ def test_no_code_in_weights(files: Files, tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
-    from spinimpute.spin.checkpoint import save_model
-    from spinimpute.spin.model import Spin, SpinConfig
+    from spinimpute.spin.config import SpinConfig
+    from spinimpute.spin.model import Spin
 
     folder = tmp_path / "model"
-    save_model(folder, Spin(SpinConfig(width=8, layers=1)))
+    Spin(SpinConfig(width=8, layers=1)).save(folder)
     content = pickle.dumps(Bomb())
     digest = hashlib.sha256(content).hexdigest()
     (folder / "weights.safetensors").write_bytes(content)

@@ -9,8 +9,9 @@ import pytest
 from spinimpute.config import DEFAULT_MODEL
 from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CONFIG, WEIGHTS, StoredModel, find_model, shipped_models
-from spinimpute.spin.checkpoint import load_model, save_model
-from spinimpute.spin.model import Spin, SpinConfig, n_parameters
+from spinimpute.spin.checkpoint import load_model
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin, n_parameters
 from spinimpute.tokens import N_MEASURES, N_RUN, N_SITE_FEATURES
 
 
@@ -20,27 +21,27 @@ def test_the_default_is_shipped() -> None:
 
 @pytest.mark.parametrize("model", shipped_models(), ids=lambda model: model.name)
 def test_shipped_models_load_and_have_cards(model: StoredModel) -> None:
-    network = load_model(model.name).network
-    config = network.config
+    loaded = load_model(model.name)
+    config = loaded.config
     assert config.runs + config.counts + config.posteriors == N_MEASURES
     assert (config.runs, config.site_features) == (N_RUN, N_SITE_FEATURES)
-    assert f"{n_parameters(network):,} parameters" in model.card.read_text()
+    assert f"{n_parameters(Spin.of(loaded)):,} parameters" in model.card.read_text()
     assert (model.folder / WEIGHTS).stat().st_size < 5_000_000
 
 
 def test_spin_small_is_small() -> None:
-    assert n_parameters(load_model("spin-small").network) <= 100_000
+    assert n_parameters(Spin.of(load_model("spin-small"))) <= 100_000
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_model(tmp_path / "mine", Spin(SpinConfig(width=8, layers=1)))
+    Spin(SpinConfig(width=8, layers=1)).save(tmp_path / "mine")
     return tmp_path / "mine"
 
 
 def test_a_saved_model_is_found_by_folder(folder: Path) -> None:
     assert find_model(str(folder)).name == "mine"
-    assert load_model(str(folder)).network.config.width == 8
+    assert load_model(str(folder)).config.width == 8
 
 
 @pytest.mark.parametrize(

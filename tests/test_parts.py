@@ -26,8 +26,8 @@ from spinimpute.part import LABEL, PartLabel, run_part, window_name
 from spinimpute.pipeline import impute
 from spinimpute.plan import Plan, make_plan
 from spinimpute.prepare import build_panel
-from spinimpute.spin.checkpoint import save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 from spinimpute.windows import Window
 
 N_RECORDS, N_PANEL, N_TARGET = 300, 30, 5  # records of a chromosome, people
@@ -38,7 +38,7 @@ SAMPLES = sample_names(N_TARGET, "t")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, Spin(SpinConfig(width=8, layers=1, context=12, heads=4)))
+    Spin(SpinConfig(width=8, layers=1, context=12, heads=4)).save(folder)
     return str(folder)
 
 

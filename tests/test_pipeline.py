@@ -22,8 +22,8 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.pipeline import impute
 from spinimpute.prepare import build_panel
 from spinimpute.provenance import sha256
-from spinimpute.spin.checkpoint import save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 from spinimpute.tally import ImputeSummary
 
 N_RECORDS, N_PANEL, N_TARGET = 400, 40, 5  # records of a chromosome, people
@@ -34,7 +34,7 @@ TYPED = slice(None, None, 6)
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, Spin(SpinConfig(width=8, layers=1, context=12, heads=4)))
+    Spin(SpinConfig(width=8, layers=1, context=12, heads=4)).save(folder)
     return str(folder)
 
 

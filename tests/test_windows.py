@@ -21,7 +21,11 @@ from spinimpute.io.vcf import RecordBlock
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.retrieval import order_panel, retrieve
 from spinimpute.sites import Sites
-from spinimpute.spin.model import Spin, SpinConfig, copied_frequency, entropy
+from spinimpute.spin.accelerated import AcceleratedSpin
+from spinimpute.spin.checkpoint import LoadedModel
+from spinimpute.spin.compiled import CompiledSpin
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin, copied_frequency, entropy
 from spinimpute.tokens import task_features
 from spinimpute.windows import Window, cut_windows
 
@@ -60,13 +64,24 @@ def make_blocks(
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def spin() -> Spin:
     torch.manual_seed(5)
     network = Spin(CONFIG).eval()
     with torch.no_grad():
         network.calibration.last.weight.normal_(0, 0.1)
         network.copy.weight.normal_(0, 1.0)
-    return Engine(network, torch.device("cpu"), threads=2)
+    return network
+
+
+@pytest.fixture(scope="module")
+def engine(spin: Spin) -> Engine:
+    return Engine(CompiledSpin(CONFIG, spin.arrays()), threads=2)
+
+
+@pytest.fixture(scope="module")
+def by_torch(spin: Spin) -> Engine:
+    """As on a GPU, whose batches are filled up to their size."""
+    return Engine(AcceleratedSpin(LoadedModel("m", CONFIG, spin.arrays(), ""), "cpu"), threads=2)
 
 
 def test_aligned_block_holds_the_alleles() -> None:
@@ -255,7 +270,7 @@ def test_observed_alleles_come_back(engine: Engine) -> None:
 
 def test_threads_do_not_matter(engine: Engine) -> None:
     window = _one_window(make_blocks(8))
-    alone = Engine(engine.network, engine.device, threads=1)
+    alone = Engine(engine.network, threads=1)
     np.testing.assert_array_equal(_doses(alone, window), _doses(engine, window))
 
 
@@ -272,12 +287,14 @@ def _people(blocks: list[PanelBlock], people: slice) -> list[PanelBlock]:
     ]
 
 
-@pytest.mark.parametrize("fills_up", [False, True])
-def test_a_person_s_doses_are_the_same_alone(
-    engine: Engine, fills_up: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also with the batches that a GPU gets, which are filled up to their size."""
-    monkeypatch.setattr(Engine, "_fills_up", fills_up)
+def test_torch_gives_the_same_doses(engine: Engine, by_torch: Engine) -> None:
+    window = _one_window(make_blocks(8))
+    np.testing.assert_allclose(_doses(by_torch, window), _doses(engine, window), atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["engine", "by_torch"])
+def test_a_person_s_doses_are_the_same_alone(name: str, request: pytest.FixtureRequest) -> None:
+    engine = request.getfixturevalue(name)
     blocks = make_blocks(8)
     expected = _doses(engine, _one_window(blocks))
     for person in range(N_TARGETS // 2):

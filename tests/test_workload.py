@@ -18,8 +18,8 @@ from spinimpute.inference import CHAIN_ANCHORS, STRIDE
 from spinimpute.io.contents import Kind
 from spinimpute.pipeline import impute
 from spinimpute.prepare import build_panel
-from spinimpute.spin.checkpoint import save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 from spinimpute.workload import survey
 
 N_RECORDS, N_PANEL, N_TARGET, LAYERS = 400, 40, 5, 1
@@ -43,7 +43,7 @@ def fx_config(tmp_path_factory: pytest.TempPathFactory) -> ImputeConfig:
     """A panel without and a target with an index, on chromosomes 20 and 21."""
     folder = tmp_path_factory.mktemp("workload")
     torch.manual_seed(1)
-    save_model(folder / "tiny", Spin(SpinConfig(width=8, layers=LAYERS, context=12, heads=4)))
+    Spin(SpinConfig(width=8, layers=LAYERS, context=12, heads=4)).save(folder / "tiny")
     panel, target = records()
     write_vcf(folder / "panel.bcf", panel, sample_names(N_PANEL, "p"))
     write_vcf(folder / "target.vcf.gz", target, sample_names(N_TARGET, "t"), index=True)

@@ -22,7 +22,7 @@ from benchmarks.ipnp.evaluation import EXACT_SCORERS, evaluate, network_scorer, 
 from benchmarks.ipnp.report import write_report
 from benchmarks.ipnp.settings import SETTINGS, Setting
 from benchmarks.ipnp.training import train_cell
-from spinimpute.spin.checkpoint import choose_device
+from spinimpute.spin.device import choose_device
 
 LONGEST = 4.0  # seconds of a training step, after which larger contexts are not tried
 
@@ -84,7 +84,7 @@ def main() -> None:
     """Train, evaluate, measure, report."""
     given = arguments()
     torch.set_num_threads(given.threads)
-    setting, out, device = SETTINGS[given.setting], given.out, choose_device(given.device)
+    setting, out, device = SETTINGS[given.setting], given.out, torch.device(choose_device(given.device))
     for folder in ("cells", "scores"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     if not given.report_only:

@@ -28,8 +28,8 @@ from spinimpute.pipeline import impute
 from spinimpute.plan import Plan, make_plan
 from spinimpute.prepare import build_panel, verify_panel
 from spinimpute.sites import resolve_contig
-from spinimpute.spin.checkpoint import save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 from spinimpute.tally import ImputeSummary
 
 REFUSED, IMPUTED = "refused", "imputed"
@@ -56,7 +56,7 @@ class Workbench:
         _write_zarr(self.good / "panel.vcz", self.panel_text)
         (self.good / "plink.map").write_text(map_text())
         torch.manual_seed(1)
-        save_model(self.good / "model", Spin(SpinConfig(width=8, layers=1, context=8, heads=2)))
+        Spin(SpinConfig(width=8, layers=1, context=8, heads=2)).save(self.good / "model")
         self._finish_some_work()
 
     def _finish_some_work(self) -> None:

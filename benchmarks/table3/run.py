@@ -25,7 +25,7 @@ from benchmarks.table3.tools import TOOLS, read_doses
 from benchmarks.table3.windows import Window, read_windows
 from spinimpute.networks.checkpoint import save_table_network
 from spinimpute.networks.spin import TableSpin
-from spinimpute.spin.checkpoint import choose_device
+from spinimpute.spin.device import choose_device
 from spinimpute.spin.model import n_parameters
 
 ARRAY = "omni2.5"
@@ -122,7 +122,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     windows = list(read_all(given.data, setting.windows))
     if not given.score_only:
-        fill(given.data, given.out, setting, windows, choose_device(given.device))
+        fill(given.data, given.out, setting, windows, torch.device(choose_device(given.device)))
     write_report(given.out, Store(given.out / "cells"), setting, windows)
 
 

@@ -1,3 +1,4 @@
-"""The semi-parametric inducing point network; imports torch and nothing of the rest of spinimpute but its
-errors.
+"""The semi-parametric inducing point network: by torch for training and GPUs, compiled for the CPU.
+
+It imports nothing of the rest of spinimpute but its errors, and where the models are.
 """

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spinimpute.spin.config import UNKNOWN
+from spinimpute.spin.shapes import ABLA_EXPANSION, KEY_HIDDEN
+
 
 class XABA(nn.Module):
     """Cross-attention between attributes: F latents attend to the typed variants of each context haplotype.
@@ -21,7 +24,7 @@ class XABA(nn.Module):
     haplotype matches there, so one set of weights serves the whole context and nothing is tied to a column.
     """
 
-    def __init__(self, site_features: int, latents: int, hidden: int = 16) -> None:
+    def __init__(self, site_features: int, latents: int, hidden: int = KEY_HIDDEN) -> None:
         super().__init__()
         self.key = nn.Sequential(nn.Linear(site_features, hidden), nn.SiLU(), nn.Linear(hidden, latents))
 
@@ -31,7 +34,7 @@ class XABA(nn.Module):
         """
         known = sites[..., -1:]
         weights = (
-            functional.softmax(self.key(sites) + torch.log(known + 1e-9), dim=-2) * known
+            functional.softmax(self.key(sites) + torch.log(known + UNKNOWN), dim=-2) * known
         )  # (B, A, S, F)
         latents: Tensor = match.to(weights.dtype) @ weights
         return latents
@@ -63,7 +66,7 @@ class ABLA(ResidualMLP):
     """Attention between latent attributes: a residual block that mixes a haplotype's E latent numbers."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(width, expansion=2, activation=functional.silu)
+        super().__init__(width, expansion=ABLA_EXPANSION, activation=functional.silu)
 
 
 class XABD(nn.Module):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.spin.config import MARGIN
-from spinimpute.spin.kernels import MATHS, exp, linear, log, silu
+from spinimpute.spin.kernels import exp, kernel, linear, log, silu
 from spinimpute.spin.packing import CalibrationWeights
 
 # Queries computed together: their features stay in the cache.
@@ -15,20 +14,20 @@ BLOCK = 256
 _LEAST, _MOST, _ONE = np.float32(MARGIN), np.float32(1 - MARGIN), np.float32(1)
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
-def _take(table: NDArray[np.float32], first: int, last: int, row: int, out: NDArray[np.float32]) -> int:
-    """Put columns of table (Q, D), of the queries from first to last, into the rows of out from `row` on;
-    return the next row.
-    """
+@kernel  # type: ignore[untyped-decorator]
+def _take(table: NDArray[np.float32], first: int, last: int, out: NDArray[np.float32]) -> None:
+    """Put columns of table (Q, D), of the queries from first to last, into rows of out (D, BLOCK)."""
     for q in range(first, last):
         for d in range(table.shape[1]):
-            out[row + d, q - first] = table[q, d]
-    return row + table.shape[1]
+            out[d, q - first] = table[q, d]
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _to_logits(
-    share: NDArray[np.float32], out: NDArray[np.float32], mixed: NDArray[np.float32], spread: NDArray[np.float32]
+    share: NDArray[np.float32],
+    out: NDArray[np.float32],
+    mixed: NDArray[np.float32],
+    spread: NDArray[np.float32],
 ) -> None:
     """Replace the first rows of out (D, BLOCK), one for each share, by their logits; set spread (BLOCK,) to
     the range of these and mixed (BLOCK,) to the logit of their mixture by the shares.
@@ -50,7 +49,7 @@ def _to_logits(
         mixed[i] = log(mixed[i] / (_ONE - mixed[i]))
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def calibrate(
     net: CalibrationWeights,
     frequency: NDArray[np.float32],
@@ -62,18 +61,20 @@ def calibrate(
     """Fill probability (Q,) of carrying the allele; the others are as `model.Calibration.forward` takes
     them.
     """
-    n = probability.shape[0]
+    n, heads = frequency.shape
+    shares = heads + chain.shape[1]
+    spread = shares + entropy.shape[1]
     features = np.zeros((net.first.shape[1], BLOCK), np.float32)
     hidden = np.empty((net.first.shape[0], BLOCK), np.float32)
     second = np.empty((net.second.shape[0], BLOCK), np.float32)
     logit = np.empty(BLOCK, np.float32)
     for first in range(0, n, BLOCK):
         last = min(first + BLOCK, n)
-        row = _take(frequency, first, last, 0, features)
-        row = _take(chain, first, last, row, features)
-        row = _take(entropy, first, last, row, features)
-        _to_logits(net.mixture, features, logit, features[row])
-        _take(query, first, last, row + 1, features)
+        _take(frequency, first, last, features)
+        _take(chain, first, last, features[heads:])
+        _take(entropy, first, last, features[shares:])
+        _to_logits(net.mixture, features, logit, features[spread])
+        _take(query, first, last, features[spread + 1 :])
         linear(net.first, net.first_bias, features, hidden)
         silu(hidden)
         linear(net.second, net.second_bias, hidden, second)

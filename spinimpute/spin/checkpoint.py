@@ -6,44 +6,48 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.numpy import load, save
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CONFIG, WEIGHTS, find_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.shapes import array_shapes
 
 TABLE = "table_network"  # config.toml of `spinimpute.networks` holds it instead of "network"
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network with its name and the SHA-256 of its weights."""
+    """A network's shape and weights, by the names of `model.Spin`, with its name and the weights' SHA-256."""
 
     name: str
-    network: Spin
+    config: SpinConfig
+    weights: dict[str, NDArray[np.float32]]
     digest: str
 
     def __str__(self) -> str:
         return f"{self.name} sha256:{self.digest}"
 
 
-def save_model(directory: Path, network: Spin) -> None:
+def save_weights(directory: Path, config: SpinConfig, weights: Mapping[str, NDArray[np.float32]]) -> None:
     """Write config.toml and weights.safetensors; the config carries the digest of the weights."""
     directory.mkdir(parents=True, exist_ok=True)
-    weights = save({name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()})
-    (directory / WEIGHTS).write_bytes(weights)
-    lines = [f'weights_sha256 = "{hashlib.sha256(weights).hexdigest()}"', "", "[network]"]
-    lines += [f"{key} = {value}" for key, value in asdict(network.config).items()]
+    content = save({name: np.ascontiguousarray(array) for name, array in weights.items()})
+    (directory / WEIGHTS).write_bytes(content)
+    lines = [f'weights_sha256 = "{hashlib.sha256(content).hexdigest()}"', "", "[network]"]
+    lines += [f"{key} = {value}" for key, value in asdict(config).items()]
     (directory / CONFIG).write_text("\n".join(lines) + "\n")
 
 
 def load_model(name: str) -> LoadedModel:
-    """Load a model by name or directory onto the CPU, strictly and verified by digest.
+    """Load a model by name or directory, strictly and verified by digest.
 
     Raises SpinImputeError for an unknown name, unknown or missing config keys, a network of
     `spinimpute.networks`, and weights that are corrupt or foreign.
@@ -60,14 +64,21 @@ def load_model(name: str) -> LoadedModel:
             found=f"sha256 {digest[:12]}, expected {expected[:12]}",
             remedy="copy the model directory again",
         )
-    network = Spin(config)
-    try:
-        network.load_state_dict(load(content), strict=True)
-    except (SafetensorError, RuntimeError) as error:
+    weights = _read_weights(content)
+    single = all(array.dtype == np.float32 for array in weights.values())
+    if not single or {name: array.shape for name, array in weights.items()} != array_shapes(config):
         raise SpinImputeError(
             "the weights must fit the network in config.toml", where=str(path), remedy="train the model again"
-        ) from error
-    return LoadedModel(stored.name, network.eval(), digest)
+        )
+    return LoadedModel(stored.name, config, weights, digest)
+
+
+def _read_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
+    """Read the arrays; none if that cannot be done, which fit no network."""
+    try:
+        return load(content)
+    except SafetensorError:
+        return {}
 
 
 def _read_config(path: Path) -> tuple[SpinConfig, str]:
@@ -99,28 +110,3 @@ def _read_config(path: Path) -> tuple[SpinConfig, str]:
             remedy="give a directory made by this version of spinimpute train",
         )
     return SpinConfig(**network), digest
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device for auto, cpu, cuda or cuda:i.
-
-    Raises SpinImputeError for another name and for a GPU that is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and index):
-        raise SpinImputeError(
-            "a device is auto, cpu, cuda or cuda:i",
-            where="--device",
-            found=f"'{name}'",
-            remedy="use --device cpu",
-        )
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise SpinImputeError(
-            "the GPU must exist",
-            where="--device",
-            found=f"'{name}' with {torch.cuda.device_count()} CUDA devices",
-            remedy="use --device cpu",
-        )
-    return torch.device(name)

@@ -7,18 +7,18 @@ latent attributes, I inducing points, M message, H heads. A block is (R, K, GROU
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.spin.calibration import calibrate
 from spinimpute.spin.config import LEAST_WEIGHT, UNKNOWN, SpinConfig
+from spinimpute.spin.device import BATCH_TOKENS, CPU
 from spinimpute.spin.kernels import (
     GROUP,
-    MATHS,
     add,
     add_bias,
     add_linear,
     add_products,
+    kernel,
     layer_norm,
     linear,
     log,
@@ -41,13 +41,13 @@ _UNKNOWN = np.float32(np.log(UNKNOWN))
 _LEAST_WEIGHT = np.float32(LEAST_WEIGHT)
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _flat(block: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a block (R, K, GROUP) as (R, K GROUP)."""
     return block.reshape(block.shape[0], block.shape[1] * block.shape[2])
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _gather_measures(
     net: NetworkWeights, measures: NDArray[np.float32], first: int, logs: NDArray[np.float32],
     best: NDArray[np.float32],
@@ -72,7 +72,7 @@ def _gather_measures(
                 lower_to(best, d * GROUP, logs, (d * n_context + k) * GROUP)
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _attend_to_sites(
     net: NetworkWeights, sites: NDArray[np.float32], first: int, about: NDArray[np.float32],
     hidden: NDArray[np.float32], weights: NDArray[np.float32],
@@ -98,7 +98,7 @@ def _attend_to_sites(
             row[i] *= known[i]
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _match_latents(
     match: NDArray[np.int8], first: int, weights: NDArray[np.float32], bits: NDArray[np.float32],
     latents: NDArray[np.float32],
@@ -120,7 +120,7 @@ def _match_latents(
             )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _embed(
     net: NetworkWeights, measures: NDArray[np.float32], match: NDArray[np.int8], sites: NDArray[np.float32],
     task: NDArray[np.float32], latent: NDArray[np.float32],
@@ -158,7 +158,7 @@ def _embed(
         linear(net.latent, net.latent_bias, _flat(mixed), _flat(latent[j]))
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _between_datapoints(layer: LayerWeights, latent: NDArray[np.float32]) -> None:
     """XABD on latent (G, E, K, GROUP)."""
     n_groups, width, n_context, _ = latent.shape
@@ -182,12 +182,12 @@ def _between_datapoints(layer: LayerWeights, latent: NDArray[np.float32]) -> Non
                 add(latent[j], (e * n_context + k) * GROUP, told, (e * n_groups + j) * GROUP)
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _hear(
     layer: LayerWeights, said: NDArray[np.float32], previous: NDArray[np.int16], following: NDArray[np.int16],
     first: int, received: NDArray[np.float32], latent: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """The chain on a block latent (E, K, GROUP): said (A, K, M) is what each haplotype tells its neighbours."""
+    """The chain on a block latent (E, K, GROUP), where said (A, K, M) is what haplotypes tell neighbours."""
     n_anchors, n_context, n_message = said.shape
     for g in range(GROUP):
         a = min(first + g, n_anchors - 1)
@@ -201,7 +201,7 @@ def _hear(
     add_linear(layer.hear, _flat(received), _flat(latent))
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _run_layer(
     layer: LayerWeights, width: int, previous: NDArray[np.int16], following: NDArray[np.int16],
     latent: NDArray[np.float32],
@@ -230,9 +230,12 @@ def _run_layer(
         add_linear(layer.narrow, _flat(hidden), _flat(latent[j]))
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _weigh(
-    net: NetworkWeights, latent: NDArray[np.float32], weights: NDArray[np.float32], spread: NDArray[np.float32]
+    net: NetworkWeights,
+    latent: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    spread: NDArray[np.float32],
 ) -> None:
     """Fill copying weights (A, K, H) and their entropy (A, H) of one target."""
     n_anchors, n_context, n_heads = weights.shape
@@ -260,13 +263,18 @@ def _weigh(
 
 
 class CompiledSpin:
-    """A network that runs on a CPU, on the calling thread."""
+    """A network on the CPU, which computes on the calling thread."""
 
     def __init__(self, config: SpinConfig, weights: Weights) -> None:
         self.config = config
+        self.device = CPU
         self._network = pack_network(config, weights)
         self._layers = pack_layers(config, weights)
         self._calibration = pack_calibration(weights)
+
+    def together(self, tokens: int) -> int:
+        """Those of one person, or of one haplotype if these are many."""
+        return max(1, min(2, BATCH_TOKENS[CPU] // tokens))
 
     def weigh(
         self,
@@ -277,9 +285,7 @@ class CompiledSpin:
         previous: NDArray[np.int16],
         following: NDArray[np.int16],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return copying weights (T, A, K, H) and their entropy (T, A, H); the arguments are as
-        `model.Spin.forward` takes them, but task (A, 2).
-        """
+        """Return copying weights (T, A, K, H) and their entropy (T, A, H), as `network.Network`."""
         n_targets, n_anchors, n_context = previous.shape
         n_heads = self.config.heads
         weights = np.empty((n_targets, n_anchors, n_context, n_heads), np.float32)
@@ -300,9 +306,7 @@ class CompiledSpin:
         entropy: NDArray[np.float32],
         query: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """Return the probability (Q,) of carrying the allele; the arguments are as `model.Calibration.forward`
-        takes them.
-        """
+        """Return the probability (Q,) of carrying the allele, as `network.Network`."""
         probability = np.empty(len(frequency), np.float32)
         calibrate(self._calibration, frequency, chain, entropy, query, probability)
         return probability

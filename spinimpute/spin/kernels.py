@@ -21,7 +21,8 @@ GROUP = 16
 # Numbers of inputs and outputs of `add_linear` are multiples of this; maps are filled up with zeros.
 TILE = 4
 # Leaves products and sums free to become one instruction, and ignores signs of zeros, infinities and NaN.
-MATHS = {"contract", "nsz", "nnan", "ninf"}
+_MATHS = {"contract", "nsz", "nnan", "ninf"}
+kernel = njit(cache=True, nogil=True, fastmath=_MATHS, error_model="numpy")
 
 _LOG2E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 # Added to a small number it leaves the nearest whole one in the lowest bits.
@@ -111,8 +112,8 @@ raise_to = _in_place(lambda builder, a, b: builder.select(builder.fcmp_ordered("
 def add_products(
     typingctx: Any, out: Any, i: Any, x: Any, j: Any, x_step: Any, y: Any, k: Any, y_step: Any, n: Any
 ) -> Any:
-    """Add to out[i : i + GROUP] the sum of n products x[j : j + GROUP] y[k : k + GROUP], between which j grows
-    by x_step and k by y_step.
+    """Add to out[i : i + GROUP] the sum of n products x[j : j + GROUP] y[k : k + GROUP], from one to the next
+    of which j grows by x_step and k by y_step.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -133,9 +134,9 @@ def add_products(
     return types.void(out, size, x, size, size, y, size, size, size), codegen
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
-def exp(x: np.float32) -> np.float32:
-    """Return e^x to about 1e-7 of itself, for x up to 88; as a vector if called in a loop."""
+@kernel  # type: ignore[untyped-decorator]
+def exp(x: Any) -> Any:
+    """Return e^x, a float32, to about 1e-7 of itself for x up to 88; as a vector if called in a loop."""
     x = min(max(x, _LEAST), _MOST)
     rounded = x * _LOG2E + _ROUND
     n = rounded - _ROUND
@@ -144,9 +145,9 @@ def exp(x: np.float32) -> np.float32:
     return (p * r * r + r + _ONE) * _power_of_two(rounded)
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
-def log(x: np.float32) -> np.float32:
-    """Return ln x to about 1e-7, for x > 0 that is not denormal; as a vector if called in a loop."""
+@kernel  # type: ignore[untyped-decorator]
+def log(x: Any) -> Any:
+    """Return ln x, a float32, to about 1e-7 for normal x > 0; as a vector if called in a loop."""
     n, m = _exponent(x), _mantissa(x)
     below = _ONE if m < _ROOT_HALF else np.float32(0)
     n -= below
@@ -156,17 +157,18 @@ def log(x: np.float32) -> np.float32:
     return p * m * z + n * _LN2_LOW - _HALF * z + m + n * _LN2_HIGH
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def add_linear(weight: NDArray[np.float32], x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Add weight (R, D) times x (D, N) to out (R, N); R and D are multiples of TILE."""
     for r in range(0, weight.shape[0], TILE):
         o0, o1, o2, o3 = out[r], out[r + 1], out[r + 2], out[r + 3]
+        a, b, c, e = weight[r], weight[r + 1], weight[r + 2], weight[r + 3]
         for d in range(0, weight.shape[1], TILE):
             x0, x1, x2, x3 = x[d], x[d + 1], x[d + 2], x[d + 3]
-            a0, a1, a2, a3 = weight[r, d], weight[r, d + 1], weight[r, d + 2], weight[r, d + 3]
-            b0, b1, b2, b3 = weight[r + 1, d], weight[r + 1, d + 1], weight[r + 1, d + 2], weight[r + 1, d + 3]
-            c0, c1, c2, c3 = weight[r + 2, d], weight[r + 2, d + 1], weight[r + 2, d + 2], weight[r + 2, d + 3]
-            e0, e1, e2, e3 = weight[r + 3, d], weight[r + 3, d + 1], weight[r + 3, d + 2], weight[r + 3, d + 3]
+            a0, a1, a2, a3 = a[d], a[d + 1], a[d + 2], a[d + 3]
+            b0, b1, b2, b3 = b[d], b[d + 1], b[d + 2], b[d + 3]
+            c0, c1, c2, c3 = c[d], c[d + 1], c[d + 2], c[d + 3]
+            e0, e1, e2, e3 = e[d], e[d + 1], e[d + 2], e[d + 3]
             for i in range(x.shape[1]):
                 p, q, s, t = x0[i], x1[i], x2[i], x3[i]
                 o0[i] = o0[i] + a0 * p + a1 * q + a2 * s + a3 * t
@@ -175,7 +177,7 @@ def add_linear(weight: NDArray[np.float32], x: NDArray[np.float32], out: NDArray
                 o3[i] = o3[i] + e0 * p + e1 * q + e2 * s + e3 * t
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def add_bias(bias: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Add bias (R,) to out (R, N)."""
     for r in range(out.shape[0]):
@@ -184,7 +186,7 @@ def add_bias(bias: NDArray[np.float32], out: NDArray[np.float32]) -> None:
             row[i] += b
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def linear(
     weight: NDArray[np.float32], bias: NDArray[np.float32], x: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
@@ -196,7 +198,7 @@ def linear(
     add_linear(weight, x, out)
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def silu(x: NDArray[np.float32]) -> None:
     """Replace x (R, N) by x / (1 + e^-x)."""
     for r in range(x.shape[0]):
@@ -205,12 +207,12 @@ def silu(x: NDArray[np.float32]) -> None:
             row[i] = row[i] / (_ONE + exp(-row[i]))
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def layer_norm(
     x: NDArray[np.float32], width: int, weight: NDArray[np.float32], bias: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """Set out (E, N) to x (E, N), normalised over its first `width` rows, times weight (E,) plus bias (E,)."""
+    """Set out (E, N) to x (E, N), normalised over its first `width` rows, times weight plus bias (E,)."""
     n = x.shape[1]
     mean, scale = np.zeros(n, np.float32), np.zeros(n, np.float32)
     for r in range(width):
@@ -232,7 +234,7 @@ def layer_norm(
             to[i] = (row[i] - mean[i]) * scale[i] * w + b
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def exponential(x: NDArray[np.float32]) -> None:
     """Replace x (R, N) by e^x."""
     for r in range(x.shape[0]):
@@ -241,7 +243,7 @@ def exponential(x: NDArray[np.float32]) -> None:
             row[i] = exp(row[i])
 
 
-@njit(cache=True, nogil=True, fastmath=MATHS, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def softmax(block: NDArray[np.float32]) -> None:
     """Replace scores (R, K, GROUP) by e^score, scaled to sum to one over K."""
     n_rows, n = block.shape[0], block.shape[1] * GROUP

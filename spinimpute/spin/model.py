@@ -6,40 +6,18 @@ Q queries (an untyped variant of one target haplotype).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spinimpute.spin.blocks import ABLA, XABA, XABD, AnchorChain, find_neighbours
-
-# Copied frequencies are kept this far from 0 and 1, so that their logits stay finite.
-MARGIN = 1e-5
-FLOOR_CM = 0.002
-FLOOR_POSTERIOR = 1e-3
-# Weights below this have no part in the entropy, so that their logarithms stay finite.
-LEAST_WEIGHT = 1e-30
-
-
-@dataclass(frozen=True)
-class SpinConfig:
-    """Shape of a network; it travels beside the weights in config.toml."""
-
-    width: int = 32
-    layers: int = 2
-    latents: int = 16
-    inducing: int = 8
-    heads: int = 16
-    message: int = 16
-    hidden: int = 32
-    context: int = 64
-    runs: int = 14
-    counts: int = 8
-    posteriors: int = 3
-    task_features: int = 2
-    site_features: int = 4
-    query_features: int = 4
+from spinimpute.spin.checkpoint import LoadedModel, save_weights
+from spinimpute.spin.config import LEAST_WEIGHT, MARGIN, SpinConfig, log_offsets, log_signs
 
 
 class Attributes(nn.Module):
@@ -52,13 +30,8 @@ class Attributes(nn.Module):
 
     def __init__(self, config: SpinConfig) -> None:
         super().__init__()
-        # Runs in cM are the first four and the last two; variants, surprise and counts are logged as 1 + x.
-        runs = [FLOOR_CM] * 4 + [1.0] * (config.runs - 6) + [FLOOR_CM] * 2
-        offset = torch.tensor(runs + [1.0] * config.counts + [FLOOR_POSTERIOR] * config.posteriors)
-        self.register_buffer("offset", offset, persistent=False)
-        # The best run or posterior is the largest, the best count the smallest.
-        sign = torch.tensor([1.0] * config.runs + [-1.0] * config.counts + [1.0] * config.posteriors)
-        self.register_buffer("sign", sign, persistent=False)
+        self.register_buffer("offset", torch.from_numpy(log_offsets(config)), persistent=False)
+        self.register_buffer("sign", torch.from_numpy(log_signs(config)), persistent=False)
 
     def forward(self, measures: Tensor, embed: Tensor) -> Tensor:
         """Embed logs and logs minus the context's best: measures (B, A, K, D) >= 0 and weights embed (E, 2 D)
@@ -135,6 +108,21 @@ class Spin(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.copy = nn.Linear(config.width, config.heads)
         self.calibration = Calibration(config)
+
+    @classmethod
+    def of(cls, model: LoadedModel) -> Self:
+        """The network of a model, on the CPU."""
+        network = cls(model.config)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights.items()})
+        return network
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The weights by name, as `LoadedModel` has them."""
+        return {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
+
+    def save(self, directory: Path) -> None:
+        """Write config.toml and weights.safetensors."""
+        save_weights(directory, self.config, self.arrays())
 
     def forward(
         self,

@@ -78,8 +78,9 @@ def pack_network(config: SpinConfig, weights: Weights) -> NetworkWeights:
     n_measures = config.runs + config.counts + config.posteriors
     absolute, relative, matches = np.split(embed, [n_measures, 2 * n_measures], axis=1)
     return NetworkWeights(
-        config.width, log_offsets(config), log_signs(config), _filled(absolute + relative), _filled(-relative),
-        _filled(matches), _filled(weights["task.weight"]), _filled(weights["embed.bias"]),
+        config.width, log_offsets(config), log_signs(config),
+        _filled(absolute + relative), _filled(-relative), _filled(matches),
+        _filled(weights["task.weight"]), _filled(weights["embed.bias"]),
         *_map(weights, "xaba.key.0"), *_map(weights, "xaba.key.2"), *_map(weights, "latent"),
         *_map(weights, "norm"), *_map(weights, "copy"),
     )  # fmt: skip

@@ -17,7 +17,8 @@ import torch
 from torch.nn import functional
 
 from spinimpute.config import TrainConfig
-from spinimpute.spin.checkpoint import choose_device, load_model, save_model
+from spinimpute.spin.checkpoint import load_model
+from spinimpute.spin.device import choose_device
 from spinimpute.spin.model import Spin
 from spinimpute.training.batches import Batch, sample_batch
 from spinimpute.training.history import History
@@ -106,7 +107,7 @@ def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
     began = time.monotonic()
     if config.nthreads:
         torch.set_num_threads(config.nthreads)
-    device = choose_device(config.device)
+    device = torch.device(choose_device(config.device))
     training, validation = gather_sources(config)
     listener.log(f"{len(training)} training and {len(validation)} validation regions")
     state = TrainingState.start(config, device)
@@ -119,13 +120,13 @@ def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
     network = state.averaged
     loss, r2 = validate(network, held_out, device)
     if config.init:
-        start = load_model(config.init).network.to(device)
+        start = Spin.of(load_model(config.init)).to(device)
         before, r2_before = validate(start, held_out, device)
         listener.log(f"validation loss {before:.5f} nats before, {loss:.5f} after")
         if not loss < before:  # nor when it diverged to nan
             network, loss, r2 = start, before, r2_before
             listener.log("the initial model is kept: training did not improve it")
-    save_model(config.out, network)
+    network.save(config.out)
     history.draw()
     return TrainSummary(state.step, loss, r2, time.monotonic() - began, config.out)
 

@@ -10,7 +10,8 @@ import torch
 
 from spinimpute.config import TrainConfig
 from spinimpute.spin.checkpoint import load_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 
 CHECKPOINT = "checkpoint.pt"
 AVERAGING = 0.998
@@ -31,7 +32,7 @@ class TrainingState:
     def start(config: TrainConfig, device: torch.device) -> TrainingState:
         """Begin from config.init or from random weights; SpinImputeError if it cannot be loaded."""
         torch.manual_seed(config.seed)
-        network = load_model(config.init).network.train() if config.init else Spin(_shape(config))
+        network = Spin.of(load_model(config.init)).train() if config.init else Spin(_shape(config))
         network.to(device)
         optimiser = torch.optim.AdamW(network.parameters(), lr=config.peak_learning_rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

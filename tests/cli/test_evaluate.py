@@ -16,8 +16,8 @@ from test_retrieval import mosaics
 from typer.testing import CliRunner
 
 from spinimpute.cli import app
-from spinimpute.spin.checkpoint import save_model
-from spinimpute.spin.model import Spin, SpinConfig
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin
 
 
 def invoke(*words: object) -> Any:
@@ -78,7 +78,7 @@ def test_bins(files: EvaluationSet, tmp_path: Path, bins: str, status: int, mess
 
 def test_report_of_a_run(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    save_model(tmp_path / "model", Spin(SpinConfig(width=8, layers=1, context=12, heads=4)))
+    Spin(SpinConfig(width=8, layers=1, context=12, heads=4)).save(tmp_path / "model")
     rng = np.random.default_rng(5)
     alleles = mosaics(rng, 120, 60).astype(np.int8)
     pos = np.arange(1, 121) * 5000

@@ -7,7 +7,8 @@ import reference
 import torch
 from torch import Tensor
 
-from spinimpute.spin.model import Spin, SpinConfig, n_parameters
+from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.model import Spin, n_parameters
 
 CONFIG = SpinConfig(
     width=8,

@@ -1,0 +1,50 @@
+"""The kernels against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinimpute.spin import kernels
+
+
+def test_exp_and_log() -> None:
+    x = np.linspace(-87, 88, 20_001, dtype=np.float32)
+    np.testing.assert_allclose([kernels.exp(v) for v in x], np.exp(x.astype(float)), rtol=3e-7)
+    y = np.exp(np.linspace(-80, 80, 20_001)).astype(np.float32)
+    np.testing.assert_allclose([kernels.log(v) for v in y], np.log(y.astype(float)), rtol=3e-7, atol=2e-7)
+
+
+def test_exp_stays_finite() -> None:
+    assert kernels.exp(np.float32(1000)) == pytest.approx(np.exp(88.0), rel=1e-6)
+    assert 0 < kernels.exp(np.float32(-1000)) < 1e-37
+
+
+def test_linear_and_activations() -> None:
+    rng = np.random.default_rng(1)
+    weight, x = rng.normal(size=(8, 12)).astype(np.float32), rng.normal(size=(12, 37)).astype(np.float32)
+    bias, out = rng.normal(size=8).astype(np.float32), np.empty((8, 37), np.float32)
+    kernels.linear(weight, bias, x, out)
+    expected = weight @ x + bias[:, None]
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
+    kernels.silu(out)
+    np.testing.assert_allclose(out, expected / (1 + np.exp(-expected)), rtol=1e-4, atol=1e-5)
+
+
+def test_layer_norm_of_some_rows() -> None:
+    rng = np.random.default_rng(2)
+    x, out = rng.normal(2, 3, (8, 20)).astype(np.float32), np.zeros((8, 20), np.float32)
+    weight, bias = rng.normal(size=(2, 8)).astype(np.float32)
+    kernels.layer_norm(x, 6, weight, bias, out)
+    rows = x[:6]
+    normed = (rows - rows.mean(axis=0)) / np.sqrt(rows.var(axis=0) + 1e-5)
+    np.testing.assert_allclose(out[:6], normed * weight[:6, None] + bias[:6, None], rtol=1e-4, atol=1e-5)
+    assert not out[6:].any()
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_softmax_over_haplotypes(n: int) -> None:
+    scores = np.random.default_rng(3).normal(0, 40, (3, n, kernels.GROUP)).astype(np.float32)
+    powers = np.exp(scores.astype(float) - scores.max(axis=1, keepdims=True))
+    kernels.softmax(scores)
+    np.testing.assert_allclose(scores, powers / powers.sum(axis=1, keepdims=True), rtol=1e-5, atol=1e-30)
