@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import masked, n_words, popcount, trailing_zeros
+from spinimpute.lanes import LANES, add_scaled
 from spinimpute.marks import HaplotypeMarks, skip_before
 
 # Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
@@ -26,16 +27,14 @@ class Segments:
 
     start (A + 2,) bounds in variants: segments j and j + 1 lie at anchor j; left, right (A + 1,) anchor
     indices, equal before the first and after the last anchor; share (V,) of the right anchor, linear in cM;
-    near (V,) cM to the nearer anchor; log_odds (V,) of the marked allele; task (A, 2) token features.
+    query (V, 4) what `Calibration.forward` takes of each variant.
     """
 
     start: NDArray[np.int64]
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     share: NDArray[np.float32]
-    near: NDArray[np.float32]
-    log_odds: NDArray[np.float32]
-    task: NDArray[np.float32]
+    query: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,9 @@ def cut_segments(
     anchor_cm: NDArray[np.float64],
     task: NDArray[np.float32],
 ) -> Segments:
-    """Cut variants at map positions cm (V,), ascending, at the anchors."""
+    """Cut variants at map positions cm (V,), ascending, at the anchors, whose token features are task
+    (A, 2); log_odds (V,) are those of the marked allele.
+    """
     last = len(anchor_cm) - 1
     inner = np.searchsorted(cm, anchor_cm)
     start = np.concatenate([[0], inner, [len(cm)]]).astype(np.int64)
@@ -73,7 +74,10 @@ def cut_segments(
     alone = np.where(segment == 0, 1.0, np.where(segment == last + 1, 0.0, 0.5))
     share = np.divide(cm - low, span, out=alone, where=span > 0)
     near = np.minimum(np.abs(cm - low), np.abs(high - cm))
-    return Segments(start, left, right, share.astype(np.float32), near.astype(np.float32), log_odds, task)
+    before, after = task[left[segment]], task[right[segment]]
+    about = before + share[:, None] * (after - before)
+    query = np.column_stack([log_odds, np.log(near + FLOOR_CM), about]).astype(np.float32)
+    return Segments(start, left, right, share.astype(np.float32), query)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -146,12 +150,6 @@ def _find(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add(part: np.float32, weights: NDArray[np.float32], frequency: NDArray[np.float32]) -> None:
-    for h in range(weights.shape[0]):
-        frequency[h] += part * weights[h]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _accumulate(
     marks: HaplotypeMarks,
     context: NDArray[np.int32],
@@ -163,21 +161,23 @@ def _accumulate(
     frequency: NDArray[np.float32],
 ) -> None:
     """Add each carrier's weights (A, K, H), times its anchor's share of the variant, to the rows of what it
-    carries in the two segments at its anchor.
+    carries in the two segments at its anchor. H is a multiple of LANES.
     """
     reached = marks.starts.copy()
+    n_heads = weights.shape[2]
     for a in range(context.shape[0]):
         low, middle, high = start[a], start[a + 1], start[a + 2]
         first, last = common[a], common[a + 2]
         for k in range(context.shape[1]):
-            n = context[a, k]
+            n, told = context[a, k], (a * context.shape[1] + k) * n_heads
             i = skip_before(marks.rare, reached[n], marks.starts[n + 1], low)
             reached[n] = i
             while i < marks.starts[n + 1] and marks.rare[i] < high:
                 v = marks.rare[i]
                 i += 1
                 part = share[v] if v < middle else np.float32(1) - share[v]
-                _add(part, weights[a, k], frequency[row_of[v]])
+                for h in range(0, n_heads, LANES):
+                    add_scaled(frequency, row_of[v] * n_heads + h, weights, told + h, part)
             if first == last:
                 continue
             for w in range(first >> 6, ((last - 1) >> 6) + 1):
@@ -186,7 +186,8 @@ def _accumulate(
                     v = marks.common[(w << 6) + trailing_zeros(word)]
                     word &= word - np.uint64(1)
                     part = share[v] if v < middle else np.float32(1) - share[v]
-                    _add(part, weights[a, k], frequency[row_of[v]])
+                    for h in range(0, n_heads, LANES):
+                        add_scaled(frequency, row_of[v] * n_heads + h, weights, told + h, part)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -216,9 +217,7 @@ def _copy(
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     share: NDArray[np.float32],
-    near: NDArray[np.float32],
-    log_odds: NDArray[np.float32],
-    task: NDArray[np.float32],
+    about: NDArray[np.float32],
     carried: NDArray[np.uint64],
     target: NDArray[np.int32],
     variant: NDArray[np.int32],
@@ -238,10 +237,8 @@ def _copy(
                 j += 1
             a, b = left[j], right[j]
             target[r] = t
-            query[r, 0] = log_odds[v]
-            query[r, 1] = np.log(near[v] + FLOOR_CM)
-            for i in range(task.shape[1]):
-                query[r, 2 + i] = task[a, i] + share[v] * (task[b, i] - task[a, i])
+            for i in range(query.shape[1]):
+                query[r, i] = about[v, i]
             for h in range(spread.shape[1]):
                 spread[r, h] = entropy[t, a, h] + share[v] * (entropy[t, b, h] - entropy[t, a, h])
             for i in range(chain.shape[1]):
@@ -265,18 +262,20 @@ def copy_alleles(
     common = np.searchsorted(marks.common, segments.start)
     carried = np.zeros((len(context), n_words(dose.shape[1])), np.uint64)
     n, n_heads = _find(marks, context, dose, segments.start, common, carried), weights.shape[3]
-    queries = Queries(
-        target=np.empty(n, np.int32),
-        variant=np.empty(n, np.int32),
-        frequency=np.zeros((n, n_heads), np.float32),
-        chain=np.empty((n, dose.shape[2]), np.float32),
-        entropy=np.empty((n, n_heads), np.float32),
-        query=np.empty((n, 4), np.float32),
-    )
+    weights = _fill_up(weights)
+    frequency = np.zeros((n, weights.shape[3]), np.float32)
+    target, variant = np.empty(n, np.int32), np.empty(n, np.int32)
+    chain, query = np.empty((n, dose.shape[2]), np.float32), np.empty((n, 4), np.float32)
+    spread = np.empty((n, n_heads), np.float32)
     _copy(
         marks, context, weights, entropy, dose, segments.start, common, segments.left, segments.right,
-        segments.share, segments.near, segments.log_odds, segments.task, carried,
-        queries.target, queries.variant,
-        queries.frequency, queries.chain, queries.entropy, queries.query,
+        segments.share, segments.query, carried,
+        target, variant, frequency, chain, spread, query,
     )  # fmt: skip
-    return queries
+    return Queries(target, variant, np.ascontiguousarray(frequency[:, :n_heads]), chain, spread, query)
+
+
+def _fill_up(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (T, A, K, H) weights with further heads of zeros, up to a multiple of LANES."""
+    missing = -weights.shape[3] % LANES
+    return np.pad(weights, [(0, 0)] * 3 + [(0, missing)]) if missing else np.ascontiguousarray(weights)

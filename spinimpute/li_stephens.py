@@ -28,6 +28,8 @@ from spinimpute.typed import TypedWindow
 JUMPS_PER_CM = np.array([1.0, 3.0, 10.0])
 # Probability that a typed allele differs from the copied one, for each chain.
 ERRORS = np.array([1e-3, 3e-3, 1e-2])
+# A constant, so that loops over the chains become straight code.
+N_CHAINS = len(JUMPS_PER_CM)
 # The chain that is asked for typed alleles left out.
 LEFT_OUT = 1
 # Chains begin this far from the outermost anchors; what lies beyond they would have forgotten by there.
@@ -162,7 +164,7 @@ def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) 
 def _add(
     base: NDArray[np.float32], rise: NDArray[np.float32], share: np.float32, dose: NDArray[np.float32]
 ) -> None:
-    for i in range(base.shape[0]):
+    for i in range(N_CHAINS):
         dose[i] += base[i] + share * rise[i]
 
 
@@ -185,12 +187,11 @@ def _copy_segment(
 
     Segments come one after the other: reached (S,) is how far each state's list of rare variants was read.
     """
-    n_chains = posterior.shape[0]
-    base, rise = np.empty(n_chains, np.float32), np.empty(n_chains, np.float32)
+    base, rise = np.empty(N_CHAINS, np.float32), np.empty(N_CHAINS, np.float32)
     for s in range(pool.shape[0]):
         if not (weighs[left, s] or weighs[right, s]):
             continue
-        for i in range(n_chains):
+        for i in range(N_CHAINS):
             base[i] = posterior[i, left, s]
             rise[i] = posterior[i, right, s] - base[i]
         end = marks.starts[pool[s] + 1]

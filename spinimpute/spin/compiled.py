@@ -9,21 +9,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.lanes import add, add_products, lower_to, raise_to
 from spinimpute.spin.calibration import calibrate
 from spinimpute.spin.config import LEAST_WEIGHT, UNKNOWN, SpinConfig
 from spinimpute.spin.device import BATCH_TOKENS, CPU
 from spinimpute.spin.kernels import (
     GROUP,
-    add,
     add_bias,
     add_linear,
-    add_products,
     kernel,
     layer_norm,
     linear,
     log,
-    lower_to,
-    raise_to,
     silu,
     softmax,
 )

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-# Anchors side by side: a constant, so that loops over them become a few vector instructions.
-GROUP = 16
+from spinimpute.lanes import LANES, add, multiply, raise_to, subtract
+
+# Anchors side by side.
+GROUP = LANES
 # Numbers of inputs and outputs of `add_linear` are multiples of this; maps are filled up with zeros.
 TILE = 4
 # Leaves products and sums free to become one instruction, and ignores signs of zeros, infinities and NaN.
@@ -72,66 +73,6 @@ def _mantissa(typingctx: Any, x: Any) -> Any:
         return builder.bitcast(builder.or_(bits, ir.Constant(word, 0x3F000000)), ir.FloatType())
 
     return types.float32(types.float32), codegen
-
-
-def _vector(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
-    """A pointer to the GROUP numbers of an array from element `at` on."""
-    data = context.make_array(kind)(context, builder, array).data
-    vector = ir.VectorType(ir.FloatType(), GROUP)
-    return builder.bitcast(builder.gep(data, [at]), vector.as_pointer())
-
-
-def _in_place(combine: Any) -> Any:
-    """Make a function (out, i, x, j) that combines out[i : i + GROUP] with x[j : j + GROUP].
-
-    Loops over so few numbers are not made vectors by the compiler, as the arrays might overlap.
-    """
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def call(typingctx: Any, out: Any, i: Any, x: Any, j: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            to = _vector(context, builder, signature.args[0], args[0], args[1])
-            source = _vector(context, builder, signature.args[2], args[2], args[3])
-            old, new = builder.load(to, align=4), builder.load(source, align=4)
-            builder.store(combine(builder, old, new), to, align=4)
-            return context.get_dummy_value()
-
-        return types.void(out, types.int64, x, types.int64), codegen
-
-    return call
-
-
-add = _in_place(lambda builder, a, b: builder.fadd(a, b))
-subtract = _in_place(lambda builder, a, b: builder.fsub(a, b))
-multiply = _in_place(lambda builder, a, b: builder.fmul(a, b))
-lower_to = _in_place(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
-raise_to = _in_place(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def add_products(
-    typingctx: Any, out: Any, i: Any, x: Any, j: Any, x_step: Any, y: Any, k: Any, y_step: Any, n: Any
-) -> Any:
-    """Add to out[i : i + GROUP] the sum of n products x[j : j + GROUP] y[k : k + GROUP], from one to the next
-    of which j grows by x_step and k by y_step.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds, fast = signature.args, ("contract",)
-        to = _vector(context, builder, kinds[0], args[0], args[1])
-        total = cgutils.alloca_once_value(builder, builder.load(to, align=4))
-        with cgutils.for_range(builder, args[8]) as loop:
-            at_x = builder.add(args[3], builder.mul(loop.index, args[4]))
-            at_y = builder.add(args[6], builder.mul(loop.index, args[7]))
-            a = builder.load(_vector(context, builder, kinds[2], args[2], at_x), align=4)
-            b = builder.load(_vector(context, builder, kinds[5], args[5], at_y), align=4)
-            product = builder.fmul(a, b, flags=fast)
-            builder.store(builder.fadd(builder.load(total), product, flags=fast), total)
-        builder.store(builder.load(total), to, align=4)
-        return context.get_dummy_value()
-
-    size = types.int64
-    return types.void(out, size, x, size, size, y, size, size, size), codegen
 
 
 @kernel  # type: ignore[untyped-decorator]
