@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import leading_zeros, popcount, trailing_zeros
+from spinimpute.bits import leading_zeros, trailing_zeros
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -57,25 +57,6 @@ def mismatch_right(
         keep = np.uint64(0xFFFFFFFFFFFFFFFF)
         if (word << 6) >= high:
             return high
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def count_mismatches(
-    panel: NDArray[np.uint64], target: NDArray[np.uint64], observed: NDArray[np.uint64], low: int, high: int
-) -> int:
-    """Count the mismatching typed variants in [low, high)."""
-    if high <= low:
-        return 0
-    first, last = low >> 6, (high - 1) >> 6
-    total = 0
-    for word in range(first, last + 1):
-        differs = (panel[word] ^ target[word]) & observed[word]
-        if word == first:
-            differs &= np.uint64(0xFFFFFFFFFFFFFFFF) << np.uint64(low & 63)
-        if word == last:
-            differs &= np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(63 - ((high - 1) & 63))
-        total += popcount(differs)
-    return total
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -13,8 +13,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spinimpute.bits import popcount
 from spinimpute.li_stephens import JUMPS_PER_CM
-from spinimpute.mismatches import count_mismatches, mismatch_left, mismatch_right
+from spinimpute.mismatches import mismatch_left, mismatch_right
 from spinimpute.retrieval import Anchors, Context
 from spinimpute.typed import TypedWindow
 
@@ -87,24 +88,39 @@ def _measure_runs(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count_before(differs: NDArray[np.uint64], before: NDArray[np.int64], variant: int) -> int:
+    """Count the set bits of differs (W,) below a variant, where before (W,) has those of earlier words."""
+    word, bit = variant >> 6, np.uint64(variant & 63)
+    return int(before[word] + popcount(differs[word] & ((np.uint64(1) << bit) - np.uint64(1))))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _count_rings(
     panel: NDArray[np.uint64],
     target: NDArray[np.uint64],
     observed: NDArray[np.uint64],
     gap: int,
     bounds: NDArray[np.int64],
+    differs: NDArray[np.uint64],
+    before: NDArray[np.int64],
     out: NDArray[np.float32],
 ) -> None:
     """Fill mismatch counts for nested bounds (2, D): the lowest variant left, the highest right, nearest
-    first.
+    first. differs and before are room for one word more than there are.
     """
-    inner_left, inner_right = gap, gap
-    n_left, n_right = 0, 0
+    last = bounds.shape[1] - 1
+    first = bounds[0, last] >> 6
+    n = 0
+    for w in range(first, min((bounds[1, last] >> 6) + 1, panel.shape[0])):
+        differs[w] = (panel[w] ^ target[w]) & observed[w]
+        before[w] = n
+        n += popcount(differs[w])
+    differs[panel.shape[0]], before[panel.shape[0]] = 0, n
+    inner = _count_before(differs, before, gap)
     for d in range(bounds.shape[1]):
-        n_left += count_mismatches(panel, target, observed, bounds[0, d], inner_left)
-        n_right += count_mismatches(panel, target, observed, inner_right, bounds[1, d])
-        inner_left, inner_right = bounds[0, d], bounds[1, d]
-        out[2 * d], out[2 * d + 1] = n_left, n_right
+        left = _count_before(differs, before, bounds[0, d])
+        right = _count_before(differs, before, bounds[1, d])
+        out[2 * d], out[2 * d + 1] = inner - left, right - inner
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -154,6 +170,7 @@ def _describe(
 ) -> None:
     n_target, n_anchors, n_context = haplotype.shape
     n_sites = match.shape[3]
+    differs, before = np.empty(panel.shape[1] + 1, np.uint64), np.empty(panel.shape[1] + 1, np.int64)
     for t in range(n_target):
         mine, seen = target[t], observed[t]
         for a in range(n_anchors):
@@ -162,10 +179,11 @@ def _describe(
             for k in range(n_context):
                 row, out = panel[haplotype[t, a, k]], measures[t, a, k]
                 _measure_runs(row, mine, seen, cm, surprise[t], gap[a], at[a], low[a], high[a], out[:N_RUN])
-                _count_rings(row, mine, seen, gap[a], bounds[a], out[N_RUN : N_RUN + N_COUNT])
-                differs = _half_word(row, gap[a] - n_sites // 2) ^ expected
+                rings = out[N_RUN : N_RUN + N_COUNT]
+                _count_rings(row, mine, seen, gap[a], bounds[a], differs, before, rings)
+                unlike = _half_word(row, gap[a] - n_sites // 2) ^ expected
                 for s in range(n_sites):
-                    sign = 1 - 2 * np.int8((differs >> np.uint64(s)) & np.uint64(1))
+                    sign = 1 - 2 * np.int8((unlike >> np.uint64(s)) & np.uint64(1))
                     match[t, a, k, s] = sign * np.int8((known >> np.uint64(s)) & np.uint64(1))
 
 
