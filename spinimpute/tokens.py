@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import popcount
+from spinimpute.elementary import log
 from spinimpute.li_stephens import JUMPS_PER_CM
 from spinimpute.mismatches import mismatch_left, mismatch_right
 from spinimpute.retrieval import Anchors, Context
@@ -144,7 +145,7 @@ def _describe_sites(
         m = start + s
         if low <= m < high and (seen >> np.uint64(s)) & np.uint64(1):
             known |= np.uint64(1) << np.uint64(s)
-            out[s, 0] = np.log(abs(cm[m] - at) + 0.002)
+            out[s, 0] = log(np.float32(abs(cm[m] - at) + 0.002))
             out[s, 1] = surprise[m + 1] - surprise[m]
             out[s, 2] = -1.0 if m < gap else 1.0
             out[s, 3] = 1.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.elementary import exp, kernel, log
 from spinimpute.spin.config import MARGIN
-from spinimpute.spin.kernels import exp, kernel, linear, log, silu
+from spinimpute.spin.kernels import linear, silu
 from spinimpute.spin.packing import CalibrationWeights
 
 # Queries computed together: their features stay in the cache.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.elementary import kernel, log
 from spinimpute.lanes import add, add_products, lower_to, raise_to
 from spinimpute.spin.calibration import calibrate
 from spinimpute.spin.config import LEAST_WEIGHT, UNKNOWN, SpinConfig
@@ -17,10 +18,8 @@ from spinimpute.spin.kernels import (
     GROUP,
     add_bias,
     add_linear,
-    kernel,
     layer_norm,
     linear,
-    log,
     silu,
     softmax,
 )

@@ -1,0 +1,66 @@
+"""Sums and products of a few numbers against numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.typing import NDArray
+
+from spinimpute import lanes
+from spinimpute.lanes import LANES
+
+IN_PLACE = {
+    "add": np.add, "subtract": np.subtract, "multiply": np.multiply,
+    "raise_to": np.maximum, "lower_to": np.minimum,
+}  # fmt: skip
+
+
+def arrays() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    rng = np.random.default_rng(1)
+    out, x, y = (rng.normal(size=(5, 3, LANES)).astype(np.float32) for _ in range(3))
+    return out, x, y
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place(name: str) -> None:
+    call = getattr(lanes, name)
+
+    @njit  # type: ignore[untyped-decorator]
+    def run(out: Any, i: int, x: Any, j: int) -> None:
+        call(out, i, x, j)
+
+    out, x, _ = arrays()
+    expected = out.copy().ravel()
+    expected[7 : 7 + LANES] = IN_PLACE[name](expected[7 : 7 + LANES], x.ravel()[40 : 40 + LANES])
+    run(out, 7, x, 40)
+    np.testing.assert_array_equal(out.ravel(), expected)
+
+
+def test_scaled() -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(out: Any, i: int, x: Any, j: int, factor: Any) -> None:
+        lanes.add_scaled(out, i, x, j, factor)
+
+    out, x, _ = arrays()
+    expected = out.copy().ravel()
+    expected[3 : 3 + LANES] += np.float32(0.3) * x.ravel()[50 : 50 + LANES]
+    run(out, 3, x, 50, np.float32(0.3))
+    np.testing.assert_allclose(out.ravel(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_products(n: int) -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(out: Any, x: Any, y: Any, n: int) -> None:
+        lanes.add_products(out, LANES, x, 2, LANES, y, 1, 3 * LANES, n)
+
+    out, x, y = arrays()
+    expected = out.copy().ravel()
+    for p in range(n):
+        first = x.ravel()[2 + p * LANES :][:LANES]
+        expected[LANES : 2 * LANES] += first * y.ravel()[1 + p * 3 * LANES :][:LANES]
+    run(out, x, y, n)
+    np.testing.assert_allclose(out.ravel(), expected, rtol=1e-5, atol=1e-6)
