@@ -82,6 +82,19 @@ def test_help_and_version_import_nothing_heavy() -> None:
     assert shown.stdout.strip() == f"spinimpute {__version__}"
 
 
+def test_imputing_on_a_cpu_takes_no_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys; from typer.testing import CliRunner; from spinimpute.cli import app\n"
+        "result = CliRunner().invoke(app, sys.argv[1:])\n"
+        "assert not result.exit_code, result.output\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    examples = Path(__file__).parents[1] / "examples"
+    words = ["impute", "--ref", examples / "panel.vcf.gz", "--gt", examples / "target.vcf.gz", "--chrom", "1"]
+    words += ["--device", "cpu", "--out", tmp_path / "o"]
+    subprocess.run([sys.executable, "-c", script, *map(str, words)], check=True)
+
+
 @pytest.mark.parametrize(
     "command", ["impute", "train", "models", "simulate", "panel", "plan", "run", "merge"]
 )
