@@ -73,7 +73,8 @@ def run_score(left_cm: float, right_cm: float, n_matching: int, one_sided: bool)
     return float(score + 2 * (left_cm + right_cm) - (1.0 if one_sided else 0.0))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+# Inlined, as a call with so many arrays takes longer than the score itself.
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _score(
     panel: NDArray[np.uint64],
     target: NDArray[np.uint64],

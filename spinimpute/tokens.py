@@ -59,7 +59,8 @@ def _half_word(words: NDArray[np.uint64], start: int) -> np.uint64:
     return low & np.uint64(0xFFFFFFFF)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+# Calls for every haplotype are inlined, as handing over so many arrays takes longer than what is done.
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _measure_runs(
     panel: NDArray[np.uint64],
     target: NDArray[np.uint64],
@@ -88,14 +89,14 @@ def _measure_runs(
     out[13] = min(out[0], out[1])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _count_before(differs: NDArray[np.uint64], before: NDArray[np.int64], variant: int) -> int:
     """Count the set bits of differs (W,) below a variant, where before (W,) has those of earlier words."""
     word, bit = variant >> 6, np.uint64(variant & 63)
     return int(before[word] + popcount(differs[word] & ((np.uint64(1) << bit) - np.uint64(1))))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _count_rings(
     panel: NDArray[np.uint64],
     target: NDArray[np.uint64],
