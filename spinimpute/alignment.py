@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from spinimpute.agreement import check_alleles, check_shared_sites, shared_chromosomes
 from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
-from spinimpute.io.rows import ImputedBlock, TargetOnlyBlock
+from spinimpute.io.rows import TargetOnlyBlock
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.orientation import FrequencyJudge, Verdicts
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
@@ -96,23 +96,19 @@ class Alignment:
                 haploid=haploid,
             )
 
-    def with_target_only(self, imputed: Iterable[ImputedBlock]) -> Iterator[ImputedBlock]:
-        """Give each block the target-only records up to its end, and a chromosome's last block the rest."""
-        for block, following in pairwise(chain(imputed, [None])):
-            assert block is not None
-            chrom = block.sites.chrom
-            goes_on = following is not None and following.sites.chrom == chrom
-            name = resolve_contig(chrom, self._target)
-            assert name is not None
-            rows = self._matchers[name].target_only(int(block.sites.pos[-1]) if goes_on else None)
-            found = self._target[name]
-            kept = TargetOnlyBlock(
-                found.sites.take(rows),
-                found.alleles[rows],
-                None if found.unphased is None else found.unphased[rows],
-                self._haploid_genotypes(found, rows),
-            )
-            yield replace(block, target_only=kept) if len(rows) else block
+    def target_only(self, chrom: str, position: int | None) -> TargetOnlyBlock:
+        """The target-only records of a panel's chromosome up to a position that was passed (None: all), each
+        once; they are noted as kept.
+        """
+        name = resolve_contig(chrom, self._target)
+        assert name is not None
+        rows, found = self._matchers[name].target_only(position), self._target[name]
+        return TargetOnlyBlock(
+            found.sites.take(rows),
+            found.alleles[rows],
+            None if found.unphased is None else found.unphased[rows],
+            self._haploid_genotypes(found, rows),
+        )
 
     def finish(self, panel_path: Path, target_path: Path) -> list[FateTable]:
         """Return the fates by chromosome; SpinImputeError if the files share no chromosome or site, or

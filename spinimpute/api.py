@@ -73,16 +73,6 @@ def impute(
     return run(config, listener)
 
 
-class _Silence:
-    """A listener of trainings that does not care."""
-
-    def step(self, step: int, steps: int, loss: float, rate: float) -> None: ...
-
-    def validation(self, step: int, loss: float, r2: float) -> None: ...
-
-    def log(self, message: str) -> None: ...
-
-
 def train(
     ref: Sequence[FilePath] = (),
     out: FilePath | None = None,
@@ -115,7 +105,7 @@ def train(
         "simulate": simulate, "init": init, "steps": steps, "width": width, "layers": layers,
         "device": device, "nthreads": nthreads, "seed": seed,
     }  # fmt: skip
-    return run(train_config(_path(config), given), listener or _Silence())
+    return run(train_config(_path(config), given), listener)
 
 
 def evaluate(

@@ -143,12 +143,11 @@ class ImputedWindow:
 
     @staticmethod
     def join(parts: Sequence[ImputedWindow]) -> ImputedWindow:
-        """One window of several lots of targets, none of them haploid."""
-        observed = np.concatenate([part.target.observed for part in parts], axis=1)
+        """One window of several lots of targets."""
         return ImputedWindow(
             parts[0].sites,
             parts[0].core,
-            TypedRecords(parts[0].target.typed, observed),
+            TypedRecords.beside([part.target for part in parts]),
             Doses.join([part.rarer for part in parts]),
             LeftOut.join([part.left_out for part in parts if part.left_out]),
         )

@@ -25,6 +25,7 @@ from spinimpute.part import LABEL, PartLabel, window_name
 from spinimpute.pipeline import provenance
 from spinimpute.plan import Part, Plan
 from spinimpute.tally import ImputeSummary, Listener, Tally
+from spinimpute.target_only import amid
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +52,13 @@ def merge(
     fates = _read_fates(plan.fate_table)
     tally = Tally(plan.target_records, len(plan.samples), listener)
     meta = [] if config.no_version else provenance(config, plan.model, plan.panel_digest)
-    fields = RowFormat(config.ap, config.gp)
+    fields, keep = RowFormat(config.ap, config.gp), config.keep_target_only
     with (
-        open_writer(names, plan.samples, plan.contigs, fields, meta) as writer,
+        open_writer(names, plan.samples, plan.contigs, fields, meta, keep) as writer,
         Ahead(_windows(parts, files)) as windows,
     ):
-        for block in tally.blocks(windows):
+        blocks = tally.blocks(windows)
+        for block in amid(blocks, plan.target_only.source()) if keep else blocks:
             writer.write(block)
     with atomic_output(names.variants) as unfinished:
         unfinished.write_bytes(fates)

@@ -39,6 +39,16 @@ class TypedRecords:
         return alleles
 
     @staticmethod
+    def beside(parts: Sequence[TypedRecords]) -> TypedRecords:
+        """Join several lots of targets at the same records."""
+        haploid = [part.haploid for part in parts if part.haploid is not None]
+        return TypedRecords(
+            parts[0].typed,
+            np.concatenate([part.observed for part in parts], axis=1),
+            np.concatenate(haploid) if haploid else None,
+        )
+
+    @staticmethod
     def concatenate(parts: Sequence[TypedRecords]) -> TypedRecords:
         """Join the records of consecutive blocks of the same ploidy."""
         return TypedRecords(

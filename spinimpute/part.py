@@ -11,7 +11,7 @@ from pathlib import Path
 from spinimpute.ahead import Ahead
 from spinimpute.errors import SpinImputeError
 from spinimpute.imputed import ImputedWindow
-from spinimpute.io.inputs import read_target
+from spinimpute.io.inputs import read_target_part
 from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import atomic_output
 from spinimpute.io.parcels import ParcelWriter
@@ -94,7 +94,8 @@ def _windows(plan: Plan, part: Part) -> Iterator[Window]:
     with open_panel(config, plan.samples, side.excluded) as panel:
         if plan.phase:
             region = side.region or Region(stretch.chrom)
-        target = read_target(config.gt, region, others, may_be_empty=True)
+        known = plan.ploidy.get(stretch.chrom)
+        target = read_target_part(config.gt, region, others, known.of(samples) if known else None)
         job = Job(config, replace(side, region=region), target, panel)
         if plan.phase:
             phaser = Phaser(samples, config.seed, config.threads)

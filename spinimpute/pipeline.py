@@ -31,6 +31,7 @@ from spinimpute.spin.checkpoint import LoadedModel, load_model
 from spinimpute.spin.device import choose_device
 from spinimpute.spin.network import start_network
 from spinimpute.tally import ImputeSummary, Listener, Tally
+from spinimpute.target_only import amid
 from spinimpute.windows import cut_windows, most_variants
 from spinimpute.workload import measure
 
@@ -72,7 +73,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
                 blocks = tally.blocks(background.enter_context(Ahead(imputed)))
             else:
                 blocks = tally.blocks(phaser.sections(alignment.typed_blocks(job.blocks()), target))
-            for block in alignment.with_target_only(blocks) if keep else blocks:
+            for block in amid(blocks, alignment.target_only) if keep else blocks:
                 writer.write(block)
             tables = alignment.finish(config.ref, config.gt)
         write_fates(names.variants, tables)

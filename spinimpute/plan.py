@@ -11,9 +11,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import compress, groupby, pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from spinimpute import __version__
 from spinimpute.alleles import Fate
@@ -22,6 +24,7 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.io.fates import write_fates
 from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import atomic_output
+from spinimpute.io.ploidy import Haploids
 from spinimpute.io.structures import from_plain, to_plain
 from spinimpute.job import open_job
 from spinimpute.orientation import Verdicts
@@ -30,7 +33,8 @@ from spinimpute.phasing import count_unphased
 from spinimpute.provenance import fingerprint
 from spinimpute.spin.checkpoint import load_model
 from spinimpute.tally import Tally
-from spinimpute.windows import Place, cut_windows, most_variants
+from spinimpute.target_only import TargetOnlyFile
+from spinimpute.windows import Place, cut_windows, most_variants, stretch_of
 
 _REMEDY = "make the plan again"
 
@@ -55,12 +59,27 @@ class Part:
 
 
 @dataclass(frozen=True)
+class HaploidRuns:
+    """Which samples are haploid on a chromosome, and where: runs of panel positions, from first to last."""
+
+    samples: list[str]
+    runs: list[tuple[int, int]]
+
+    def of(self, samples: list[str]) -> Haploids:
+        """The same for some of the samples of the target, maybe none of whom is haploid."""
+        haploid = frozenset(self.samples)
+        mask = np.array([name in haploid for name in samples], np.bool_)
+        return Haploids(mask, self.runs[0][0], self.runs[-1][1], runs=self.runs)
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that its parts and their merging must agree on.
 
     inputs holds a fingerprint of each input file; batches the bounds of the lots of samples; phase tells that
     genotypes are unphased, which takes whole chromosomes; most is how many variants a core may have; verdicts
-    and fates are those of target records.
+    and fates are those of target records; ploidy is that of the target by the panel's chromosomes, if not all
+    is diploid.
     """
 
     version: str
@@ -75,6 +94,7 @@ class Plan:
     phase: bool
     most: int
     verdicts: dict[str, Fate | None]
+    ploidy: dict[str, HaploidRuns]
     fates: dict[str, int]
     batches: list[int]
     stretches: list[Stretch]
@@ -89,6 +109,11 @@ class Plan:
     def fate_table(self) -> Path:
         """Where the fates of target records are, beside the plan."""
         return Path(self.config.out + ".variants.tsv.gz")
+
+    @property
+    def target_only(self) -> TargetOnlyFile:
+        """Where target records that the panel lacks are, beside the plan, if they are kept."""
+        return TargetOnlyFile(Path(self.config.out + ".target-only"))
 
     @property
     def windows(self) -> int:
@@ -148,10 +173,8 @@ def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> P
     Where genotypes are unphased a part takes whole chromosomes, as their phase runs through. SpinImputeError
     for input that cannot be used.
     """
-    if not config.impute or config.keep_target_only:
-        raise SpinImputeError(
-            "only imputation is divided into parts, without --no-impute, --keep-target-only"
-        )
+    if not config.impute:
+        raise SpinImputeError("only imputation is divided into parts, without --no-impute")
     if str(config.gt) == "-":
         raise SpinImputeError("parts read the target again, so it must be a file", found="standard input")
     check_output(path, config.files)
@@ -162,10 +185,13 @@ def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> P
         phase = count_unphased(target) > 0
         tally, verdicts = Tally(records, len(names), None), Verdicts()
         alignment = job.align(target, verdicts)
-        blocks = _diploid(alignment.blocks(job.blocks()), 2 * len(panel.samples))
+        ploidy: dict[str, HaploidRuns] = {}
+        blocks = _note_ploidy(alignment.blocks(job.blocks()), names, ploidy)
         most = most_variants(2 * len(names))
         cut = tally.windows(cut_windows(blocks, config.window, config.overlap, most))
         places = [(window.sites.chrom, window.place) for window in cut]
+        keep = dict(places) if config.keep_target_only else {}
+        kept = [(chrom, alignment.target_only(chrom, None)) for chrom in keep]
         tables = alignment.finish(config.ref, config.gt)
         plan = Plan(
             version=__version__,
@@ -180,26 +206,43 @@ def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> P
             phase=phase,
             most=most,
             verdicts=verdicts.found,
+            ploidy=ploidy,
             fates=dict(Counter(fate.value for table in tables for fate in table.fates)),
             batches=[*range(0, len(names), samples), len(names)],
             stretches=list(_stretches(places, len(places) if phase else windows)),
         )
     tally.warn()
     write_fates(plan.fate_table, tables)
+    if config.keep_target_only:
+        plan.target_only.write(kept)
     plan.save(path)
     return plan
 
 
-def _diploid(blocks: Iterable[PanelBlock], haplotypes: int) -> Iterator[PanelBlock]:
-    """Yield blocks; SpinImputeError where samples are haploid: who is may differ from part to part."""
+def _note_ploidy(
+    blocks: Iterable[PanelBlock], samples: list[str], found: dict[str, HaploidRuns]
+) -> Iterator[PanelBlock]:
+    """Yield blocks; note where which of the samples are haploid.
+
+    SpinImputeError if the ploidy of the panel changes amid a position, as parts begin with whole ones.
+    """
+    before: PanelBlock | None = None
     for block in blocks:
-        if block.target.haploid is not None or block.marks.haplotypes != haplotypes:
-            raise SpinImputeError(
-                "only chromosomes on which all samples are diploid are divided into parts",
-                where=block.sites.chrom,
-                found="haploid samples",
-                remedy="impute this chromosome with spinimpute impute, and plan the others with --chrom",
-            )
+        haploid, pos, chrom = block.target.haploid, block.sites.pos, block.sites.chrom
+        if len(pos):
+            goes_on = before is not None and stretch_of(before) == stretch_of(block)
+            if before and not goes_on and (before.sites.chrom, before.sites.pos[-1]) == (chrom, pos[0]):
+                raise SpinImputeError(
+                    "records at one position must have one ploidy to be divided into parts",
+                    where=f"{chrom}:{pos[0]}",
+                    found="haploid and diploid ones",
+                    remedy="impute this chromosome with spinimpute impute, and plan the others with --chrom",
+                )
+            if haploid is not None:
+                runs = found.setdefault(chrom, HaploidRuns(list(compress(samples, haploid)), [])).runs
+                begin = runs.pop()[0] if goes_on else int(pos[0])
+                runs.append((begin, int(pos[-1])))
+            before = block
         yield block
 
 

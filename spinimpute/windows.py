@@ -74,16 +74,17 @@ def cut_windows(
 
     A core ends after core_cm, or sooner where it would have more than `most` variants. No window has records
     of different ploidy. Blocks that begin at a place's first position give the windows from there on; the
-    last of them is whole if they reach to its place's last position.
+    last of them is whole if they reach to its place's last position, or to the end of its ploidy.
     """
-    for _, chromosome in groupby(blocks, key=_stretch):
+    for _, chromosome in groupby(blocks, key=stretch_of):
         cutter = _Cutter(core_cm, flank_cm, most, place)
         for block in chromosome:
             yield from cutter.add(block)
         yield from cutter.finish()
+        place = None  # that of the first chromosome or stretch
 
 
-def _stretch(block: PanelBlock) -> tuple[str, int, bool]:
+def stretch_of(block: PanelBlock) -> tuple[str, int, bool]:
     """What changes from one chromosome, or stretch of the same ploidy, to the next."""
     return block.sites.chrom, block.marks.haplotypes, block.target.haploid is not None
 

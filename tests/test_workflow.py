@@ -29,7 +29,7 @@ def test_the_workflow_equals_the_single_machine_run(tmp_path: Path) -> None:
         "--length", 0.5, "--seed", 3,
     )  # fmt: skip
     panel, target, plink = data / "panel.vcf.gz", data / "target.vcf.gz", data / "plink.map"
-    options = "--window 0.3 --ap --no-version"
+    options = "--window 0.3 --ap --no-version --keep-target-only"
     whole = tmp_path / "whole.vcf.gz"
     _run(
         "spinimpute",

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from spinimpute import __version__
 from spinimpute.cli.meter import open_meter
-from spinimpute.cli.report import print_table
+from spinimpute.cli.report import print_table, show
 from spinimpute.evaluation.comparison import Files
 from spinimpute.io.integrity import check_output
 from spinimpute.provenance import command_line
@@ -79,10 +78,9 @@ def _details(files: Files) -> dict[str, str]:
 
 
 def _print(found: Evaluation) -> None:
-    console = Console()
-    console.print(_table("MAF", (*found.by_maf, found.overall)), highlight=False)
+    show(_table("MAF", (*found.by_maf, found.overall)))
     if len(found.by_type) > 1:
-        console.print(_table("type", found.by_type), highlight=False)
+        show(_table("type", found.by_type))
     print_table({fate.value: f"{count:,}" for fate, count in found.fates.items()})
 
 

@@ -31,6 +31,7 @@ def plan(
     excludesamples: options.ExcludeSamples = None,
     excludemarkers: options.ExcludeMarkers = None,
     allow_overlap: options.AllowOverlap = False,
+    keep_target_only: options.KeepTargetOnly = False,
     fix: options.Fix = None,
     model: options.Model = ImputeConfig.model,
     device: options.Device = ImputeConfig.device,
@@ -49,7 +50,8 @@ def plan(
     config = ImputeConfig(
         ref=ref, gt=gt, out=str(out), map=map, chrom=chrom, ap=ap, gp=gp, window=window, overlap=overlap,
         exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
-        fix=options.fixes(fix), model=model, device=device, seed=seed, no_version=no_version,
+        keep_target_only=keep_target_only, fix=options.fixes(fix), model=model, device=device, seed=seed,
+        no_version=no_version,
     )  # fmt: skip
     with Shown(quiet).meter() as meter, hearing(Journal(), meter):
         made = make_plan(config, out, part_windows, part_samples)

@@ -16,6 +16,7 @@ from spinimpute import __version__
 from spinimpute.io.outputs import atomic_output
 from spinimpute.model_store import StoredModel
 
+_UNFOLDED = 1 << 16  # columns
 LIBRARIES = ("torch", "numpy", "numba", "cyvcf2", "pysam")
 
 
@@ -72,7 +73,13 @@ def print_table(rows: Mapping[str, str]) -> None:
     table.add_column(overflow="fold")
     for name, value in rows.items():
         table.add_row(name, value)
-    Console().print(table, highlight=False)
+    show(table)
+
+
+def show(table: Table) -> None:
+    """Print a table: folded to the width of a terminal, in whole lines for whatever else reads it."""
+    width = None if Console().is_terminal else _UNFOLDED
+    Console(width=width).print(table, highlight=False)
 
 
 def print_models(models: Iterable[StoredModel]) -> None:

@@ -105,9 +105,13 @@ def run_check(config: InputConfig, out: str | None) -> None:
 
 
 def run_train(config: TrainConfig, quiet: bool) -> None:
-    """Train and print where the model is; SpinImputeError as `training.loop.train`."""
+    """Train and print where the model is, if this is the first of the processes that train together;
+    SpinImputeError as `training.loop.train`.
+    """
     from spinimpute.training.loop import train
+    from spinimpute.training.ranks import leads
 
+    quiet = quiet or not leads()
     with open_meter(quiet) as meter:
         summary = train(config, TrainProgress(meter))
     if not quiet:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -153,42 +154,55 @@ def sparse_blocks(file: VariantReader, region: Region | None = None) -> Iterator
 
 
 def read_target(
-    path: Path,
-    region: Region | None = None,
-    exclude_samples: Collection[str] = (),
-    may_be_empty: bool = False,
+    path: Path, region: Region | None = None, exclude_samples: Collection[str] = ()
 ) -> dict[str, TargetChromosome]:
-    """Read the target by chromosome, in file order; SpinImputeError if there are no records, unless the
-    region may be empty.
-    """
-    parts: dict[str, list[RecordBlock]] = {}
+    """Read the target by chromosome, in file order; SpinImputeError if there are no records."""
     with open_variants(path, "target", exclude_samples) as file:
-        for block in file.blocks(region=region):
-            parts.setdefault(block.sites.chrom, []).append(block)
-        if not parts and region and may_be_empty:
-            none = Sites(region.chrom, np.empty(0, np.int64), [], [], [])
-            return {
-                none.chrom: TargetChromosome(
-                    none, np.empty((0, 2 * len(file.samples)), np.int8), file.samples
-                )
-            }
+        parts = _by_chromosome(file, region)
         if not parts:
             found = f"none in {region}" if region else "none"
             remedy = "choose another region" if region else "give a file with records"
             raise SpinImputeError("the file must have records", where=file.where, found=found, remedy=remedy)
-        return {chrom: _join(blocks, file) for chrom, blocks in parts.items()}
+        find = partial(find_haploids, samples=file.samples, where=file.where)
+        return {chrom: _join(blocks, file.samples, find) for chrom, blocks in parts.items()}
 
 
-def _join(blocks: list[RecordBlock], file: VariantReader) -> TargetChromosome:
+def read_target_part(
+    path: Path, region: Region, exclude_samples: Collection[str], haploid: Haploids | None
+) -> dict[str, TargetChromosome]:
+    """Read what some samples of a target have in a region, maybe no records. Who is haploid on its chromosome
+    must be known: a part may not tell.
+    """
+    with open_variants(path, "target", exclude_samples) as file:
+        parts = _by_chromosome(file, region)
+        if not parts:
+            none = Sites(region.chrom, np.empty(0, np.int64), [], [], [])
+            alleles = np.empty((0, 2 * len(file.samples)), np.int8)
+            return {none.chrom: TargetChromosome(none, alleles, file.samples, haploid=haploid)}
+        return {chrom: _join(blocks, file.samples, lambda *_: haploid) for chrom, blocks in parts.items()}
+
+
+def _by_chromosome(file: VariantReader, region: Region | None) -> dict[str, list[RecordBlock]]:
+    parts: dict[str, list[RecordBlock]] = {}
+    for block in file.blocks(region=region):
+        parts.setdefault(block.sites.chrom, []).append(block)
+    return parts
+
+
+def _join(
+    blocks: list[RecordBlock],
+    samples: list[str],
+    find: Callable[[Sites, NDArray[np.int8]], Haploids | None],
+) -> TargetChromosome:
     sites = Sites.concatenate([block.sites for block in blocks])
     alleles = np.concatenate([block.alleles for block in blocks])
-    haploid = find_haploids(sites, alleles, file.samples, file.where)
+    haploid = find(sites, alleles)
     if haploid:
         alleles = doubled(alleles)
     if all(block.phased.all() for block in blocks):
-        return TargetChromosome(sites, alleles, file.samples, haploid=haploid)
+        return TargetChromosome(sites, alleles, samples, haploid=haploid)
     unphased = ~np.concatenate([block.phased for block in blocks]) & (alleles[:, 0::2] != alleles[:, 1::2])
-    return TargetChromosome(sites, alleles, file.samples, unphased if unphased.any() else None, haploid)
+    return TargetChromosome(sites, alleles, samples, unphased if unphased.any() else None, haploid)
 
 
 def _check_panel(file: VariantReader, block: RecordBlock) -> None:

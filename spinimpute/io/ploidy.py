@@ -30,14 +30,16 @@ class Haploids:
     """The samples (S,) of a target that are haploid on a chromosome.
 
     Their records of one allele begin at first and end at last; those of two alleles go up to before, 0 if
-    there are none, and begin again at after.
+    there are none, and begin again at after. Where the whole panel was seen before, its positions in the
+    stretch are known: those within any of the runs, each from a first to a last one.
     """
 
     samples: NDArray[np.bool_]
     first: int
     last: int
-    before: int
-    after: int
+    before: int = 0
+    after: int = _END
+    runs: list[tuple[int, int]] | None = None
 
     def between(self, length: int | None) -> tuple[int, int]:
         """First and last position of the stretch on a chromosome of a given length.
@@ -59,9 +61,18 @@ class Haploids:
         panel tells whether the panel has haploid samples there, None if it had none so far; it decides where
         the target has no records that do.
         """
+        if self.runs is not None:
+            inside = np.zeros(len(pos), np.bool_)
+            for first, last in self.runs:
+                inside |= _within(pos, first, last)
+            return inside
         low, high = self.between(length) if panel is None else (self.before + 1, self.after - 1)
-        inside = (pos >= low) & (pos <= high)
-        return inside if panel is not False else inside & (pos >= self.first) & (pos <= self.last)
+        inside = _within(pos, low, high)
+        return inside if panel is not False else inside & _within(pos, self.first, self.last)
+
+
+def _within(pos: NDArray[np.int64], first: int, last: int) -> NDArray[np.bool_]:
+    return (pos >= first) & (pos <= last)
 
 
 def find_haploids(

@@ -32,6 +32,11 @@ class TargetOnlyBlock:
     unphased: NDArray[np.bool_] | None = None
     haploid: NDArray[np.bool_] | None = None
 
+    def take(self, rows: slice) -> TargetOnlyBlock:
+        """Return consecutive records."""
+        marks = (None if mark is None else mark[rows] for mark in (self.unphased, self.haploid))
+        return TargetOnlyBlock(self.sites.take(rows), self.alleles[rows], *marks)
+
 
 @dataclass(frozen=True)
 class LeftOutBlock:

@@ -18,11 +18,11 @@ from torch.nn import functional
 
 from spinimpute.config import TrainConfig
 from spinimpute.spin.checkpoint import load_model
-from spinimpute.spin.device import choose_device
 from spinimpute.spin.model import Spin
 from spinimpute.training.batches import Batch, sample_batch
 from spinimpute.training.history import History
 from spinimpute.training.pool import DrawPool
+from spinimpute.training.ranks import Ranks, joined
 from spinimpute.training.sources import Source, gather_sources, source_weights
 from spinimpute.training.state import TrainingState
 
@@ -47,6 +47,16 @@ class TrainListener(Protocol):
 
     def log(self, message: str) -> None:
         """Something worth a line."""
+
+
+class Silence:
+    """A listener that does not care."""
+
+    def step(self, step: int, steps: int, loss: float, rate: float) -> None: ...
+
+    def validation(self, step: int, loss: float, r2: float) -> None: ...
+
+    def log(self, message: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -96,64 +106,94 @@ def validate(network: Spin, batches: Sequence[Batch], device: torch.device) -> t
     return float(np.mean(losses)), float(r**2)
 
 
-def train(config: TrainConfig, listener: TrainListener) -> TrainSummary:
+def train(config: TrainConfig, listener: TrainListener | None = None) -> TrainSummary:
     """Train a model and leave it in config.out; goes on from a checkpoint that lies there.
 
     Kept are the averaged weights of the last step, which measure better than those of the least validation
     loss on the way (benchmarks/ablation). When training starts from a model, that model is kept if its
-    validation loss is no higher, so fine-tuning helps or does nothing. Raises SpinImputeError for panels that
-    cannot be read or are too small.
+    validation loss is no higher, so fine-tuning helps or does nothing. Processes started by torchrun train
+    together; the first one validates and writes, and its listener hears. Raises SpinImputeError for panels
+    that cannot be read or are too small, and if another process ends.
     """
     began = time.monotonic()
     if config.nthreads:
         torch.set_num_threads(config.nthreads)
-    device = torch.device(choose_device(config.device))
-    training, validation = gather_sources(config)
-    listener.log(f"{len(training)} training and {len(validation)} validation regions")
-    state = TrainingState.start(config, device)
-    held_out = _validation_batches(validation, state.network.config.context)
-    config.out.mkdir(parents=True, exist_ok=True)
-    if state.restore(config.out):
-        listener.log(f"resumed at step {state.step}")
-    history = History(config.out, state.step)
-    _optimise(config, state, training, held_out, history, listener)
-    network = state.averaged
-    loss, r2 = validate(network, held_out, device)
-    if config.init:
-        start = Spin.of(load_model(config.init)).to(device)
-        before, r2_before = validate(start, held_out, device)
-        listener.log(f"validation loss {before:.5f} nats before, {loss:.5f} after")
-        if not loss < before:  # nor when it diverged to nan
-            network, loss, r2 = start, before, r2_before
-            listener.log("the initial model is kept: training did not improve it")
-    network.save(config.out)
-    history.draw()
+    with joined(config.device) as ranks:
+        heard = listener if listener is not None and ranks.leads else Silence()
+        training, validation = gather_sources(config)
+        heard.log(f"{len(training)} training and {len(validation)} validation regions")
+        if ranks.size > 1:
+            heard.log(f"{ranks.size} processes train together")
+        state = TrainingState.start(config, ranks.device)
+        if state.restore(config.out, ranks):
+            heard.log(f"resumed at step {state.step}")
+        desk = _Desk.open(config, state, validation, heard) if ranks.leads else None
+        _optimise(config, ranks, state, training, desk)
+        loss, r2 = ranks.share(desk.close(state) if desk else (0.0, 0.0))
     return TrainSummary(state.step, loss, r2, time.monotonic() - began, config.out)
 
 
+@dataclass(frozen=True)
+class _Desk:
+    """Where one process, the first, tells, validates and writes for all."""
+
+    config: TrainConfig
+    held_out: list[Batch]
+    device: torch.device
+    history: History
+    listener: TrainListener
+
+    @staticmethod
+    def open(
+        config: TrainConfig, state: TrainingState, validation: Sequence[Source], listener: TrainListener
+    ) -> _Desk:
+        """Draw what is held out, and make the model's folder."""
+        held_out = _validation_batches(validation, state.network.config.context)
+        config.out.mkdir(parents=True, exist_ok=True)
+        device = next(state.network.parameters()).device
+        return _Desk(config, held_out, device, History(config.out, state.step), listener)
+
+    def check(self, state: TrainingState, training_loss: float) -> None:
+        """Validate the averaged weights, and keep figures and checkpoint."""
+        loss, r2 = validate(state.averaged, self.held_out, self.device)
+        self.history.add(state.step, training_loss, loss, r2)
+        state.save(self.config.out)
+        self.listener.validation(state.step, loss, r2)
+
+    def close(self, state: TrainingState) -> tuple[float, float]:
+        """Save the model that is kept; return its validation loss and r2."""
+        network = state.averaged
+        loss, r2 = validate(network, self.held_out, self.device)
+        if self.config.init:
+            start = Spin.of(load_model(self.config.init)).to(self.device)
+            before, r2_before = validate(start, self.held_out, self.device)
+            self.listener.log(f"validation loss {before:.5f} nats before, {loss:.5f} after")
+            if not loss < before:  # nor when it diverged to nan
+                network, loss, r2 = start, before, r2_before
+                self.listener.log("the initial model is kept: training did not improve it")
+        network.save(self.config.out)
+        self.history.draw()
+        return loss, r2
+
+
 def _optimise(
-    config: TrainConfig,
-    state: TrainingState,
-    training: Sequence[Source],
-    held_out: Sequence[Batch],
-    history: History,
-    listener: TrainListener,
+    config: TrainConfig, ranks: Ranks, state: TrainingState, training: Sequence[Source], desk: _Desk | None
 ) -> None:
-    device = next(state.network.parameters()).device
     began, first, recent = time.monotonic(), state.step, []
-    context = state.network.config.context
-    with DrawPool(training, source_weights(training), context, config.seed, POOL_SIZE) as pool:
+    context, seed = state.network.config.context, ranks.seed(config.seed)
+    with DrawPool(training, source_weights(training), context, seed, POOL_SIZE) as pool:
         while state.step < config.steps:
             draws = pool.at(state.step // STEPS_PER_DRAW)
-            rng = np.random.default_rng([config.seed, 2, state.step])
+            rng = np.random.default_rng([seed, 2, state.step])
             batch = sample_batch(draws, rng, max(1, config.batch // STRETCH), STRETCH, QUERIES)
-            loss, _ = batch_loss(state.network, batch.to(device))
-            recent.append(state.descend(loss))
+            batch = batch.to(ranks.device)
+            loss, _ = batch_loss(state.network, batch)
+            mean = state.descend(loss, batch.asked.sum(), ranks)
+            if desk is None:
+                continue
+            recent.append(mean)
             rate = (state.step - first) / (time.monotonic() - began)
-            listener.step(state.step, config.steps, recent[-1], rate)
+            desk.listener.step(state.step, config.steps, recent[-1], rate)
             if state.step % config.checkpoint_every == 0 or state.step == config.steps:
-                held_out_loss, r2 = validate(state.averaged, held_out, device)
-                history.add(state.step, float(np.mean(recent)), held_out_loss, r2)
+                desk.check(state, float(np.mean(recent)))
                 recent.clear()
-                state.save(config.out)
-                listener.validation(state.step, held_out_loss, r2)

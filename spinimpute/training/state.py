@@ -12,6 +12,7 @@ from spinimpute.config import TrainConfig
 from spinimpute.spin.checkpoint import load_model
 from spinimpute.spin.config import SpinConfig
 from spinimpute.spin.model import Spin
+from spinimpute.training.ranks import Ranks
 
 CHECKPOINT = "checkpoint.pt"
 AVERAGING = 0.998
@@ -40,10 +41,11 @@ class TrainingState:
         )
         return TrainingState(network, copy.deepcopy(network), optimiser, schedule)
 
-    def descend(self, loss: torch.Tensor) -> float:
-        """Take one optimiser step down the loss and return the loss."""
+    def descend(self, loss: torch.Tensor, weight: torch.Tensor, ranks: Ranks) -> float:
+        """Take one optimiser step down the loss, of all ranks by their weights, and return it."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        shared = ranks.average(self.network, loss.detach(), weight)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.schedule.step()
@@ -52,7 +54,7 @@ class TrainingState:
         with torch.no_grad():
             for mean, new in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
                 mean.lerp_(new, 1 - decay)
-        return float(loss.detach())
+        return float(shared)
 
     def save(self, directory: Path) -> None:
         """Write a checkpoint under a temporary name, then rename it."""
@@ -61,12 +63,16 @@ class TrainingState:
         torch.save({**parts, "step": self.step}, partial)
         partial.replace(directory / CHECKPOINT)
 
-    def restore(self, directory: Path) -> bool:
-        """Go on from the directory's checkpoint, if it has one, and tell whether it had."""
+    def restore(self, directory: Path, ranks: Ranks) -> bool:
+        """Go on from the directory's checkpoint, if it has one, and tell whether it had.
+
+        The first of the ranks reads it, so the others need not see the directory.
+        """
         path = directory / CHECKPOINT
-        if not path.exists():
+        found = ranks.leads and path.exists()
+        saved = ranks.share(torch.load(path, weights_only=True, map_location="cpu") if found else None)
+        if saved is None:
             return False
-        saved = torch.load(path, weights_only=True)
         for name in _PARTS:
             getattr(self, name).load_state_dict(saved[name])
         self.step = saved["step"]

@@ -70,7 +70,7 @@ def test_training_learns_and_leaves_a_model(panel: Path, tmp_path: Path) -> None
     assert last[2] > first[2]
     assert summary.loss == pytest.approx(last[1])
     loaded = load_model(str(tmp_path / "model"))
-    assert loaded.network.config.width == 16
+    assert loaded.config.width == 16
     names = {path.name for path in (tmp_path / "model").iterdir()}
     assert {"config.toml", "weights.safetensors", "history.csv", "loss.png"} <= names
     assert len((tmp_path / "model" / "history.csv").read_text().splitlines()) == 11
