@@ -41,6 +41,11 @@ class Job:
         """The target's samples."""
         return next(iter(self.target.values())).samples
 
+    @property
+    def records(self) -> int:
+        """How many records the target has."""
+        return sum(len(found.sites) for found in self.target.values())
+
     def blocks(self) -> Iterator[SparseBlock]:
         """Read the panel; SpinImputeError as `sparse_blocks`."""
         return sparse_blocks(self.panel, self.side.region)

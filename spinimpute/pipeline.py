@@ -46,7 +46,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     engine = make_engine(config, model) if model else None
     with open_job(config, names) as job:
         target, samples, panel = job.target, job.samples, job.panel
-        tally = Tally(sum(len(found.sites) for found in target.values()), len(samples), listener)
+        tally = Tally(job.records, len(samples), listener)
         phaser = Phaser(samples, config.seed, config.threads, fill=model is None)
         network = f"{model} on {engine.network.device}" if engine else ""
         kept = KeptWork.of(config, names, network) if config.resume else None

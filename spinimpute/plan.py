@@ -25,12 +25,14 @@ from spinimpute.io.fates import write_fates
 from spinimpute.io.integrity import check_output
 from spinimpute.io.outputs import atomic_output
 from spinimpute.io.ploidy import Haploids
+from spinimpute.io.rows import TargetOnlyBlock
 from spinimpute.io.structures import from_plain, to_plain
-from spinimpute.job import open_job
+from spinimpute.job import Job, open_job
 from spinimpute.orientation import Verdicts
 from spinimpute.panel import PanelBlock
 from spinimpute.phasing import count_unphased
 from spinimpute.provenance import fingerprint
+from spinimpute.sites import FateTable
 from spinimpute.spin.checkpoint import load_model
 from spinimpute.tally import Tally
 from spinimpute.target_only import TargetOnlyFile
@@ -180,43 +182,60 @@ def make_plan(config: ImputeConfig, path: Path, windows: int, samples: int) -> P
     check_output(path, config.files)
     model = load_model(config.model_name)
     with open_job(config) as job:
-        target, names, panel = job.target, job.samples, job.panel
-        records = sum(len(found.sites) for found in target.values())
-        phase = count_unphased(target) > 0
-        tally, verdicts = Tally(records, len(names), None), Verdicts()
-        alignment = job.align(target, verdicts)
-        ploidy: dict[str, HaploidRuns] = {}
-        blocks = _note_ploidy(alignment.blocks(job.blocks()), names, ploidy)
-        most = most_variants(2 * len(names))
-        cut = tally.windows(cut_windows(blocks, config.window, config.overlap, most))
-        places = [(window.sites.chrom, window.place) for window in cut]
-        keep = dict(places) if config.keep_target_only else {}
-        kept = [(chrom, alignment.target_only(chrom, None)) for chrom in keep]
-        tables = alignment.finish(config.ref, config.gt)
+        laid, names, phase = _lay_out(job, config), job.samples, count_unphased(job.target) > 0
         plan = Plan(
             version=__version__,
             config=replace(config, out=str(path)),
             inputs={str(each): fingerprint(each) for each in config.files},
             model=str(model),
-            panel_digest=panel.digest(),
-            panel_haplotypes=2 * len(panel.samples),
-            contigs=panel.contigs,
+            panel_digest=job.panel.digest(),
+            panel_haplotypes=2 * len(job.panel.samples),
+            contigs=job.panel.contigs,
             samples=names,
-            target_records=records,
+            target_records=job.records,
             phase=phase,
-            most=most,
-            verdicts=verdicts.found,
-            ploidy=ploidy,
-            fates=dict(Counter(fate.value for table in tables for fate in table.fates)),
+            most=laid.most,
+            verdicts=laid.verdicts.found,
+            ploidy=laid.ploidy,
+            fates=dict(Counter(fate.value for table in laid.tables for fate in table.fates)),
             batches=[*range(0, len(names), samples), len(names)],
-            stretches=list(_stretches(places, len(places) if phase else windows)),
+            stretches=list(_stretches(laid.places, len(laid.places) if phase else windows)),
         )
-    tally.warn()
-    write_fates(plan.fate_table, tables)
+    write_fates(plan.fate_table, laid.tables)
     if config.keep_target_only:
-        plan.target_only.write(kept)
+        plan.target_only.write(laid.kept)
     plan.save(path)
     return plan
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What reading panel and target once has told: the places of all windows, by chromosome, and the rest of
+    a plan; kept are the target-only records, by chromosome, if they are kept.
+    """
+
+    places: list[tuple[str, Place]]
+    most: int
+    verdicts: Verdicts
+    ploidy: dict[str, HaploidRuns]
+    tables: list[FateTable]
+    kept: list[tuple[str, TargetOnlyBlock]]
+
+
+def _lay_out(job: Job, config: ImputeConfig) -> _Layout:
+    """Cut a job into its windows; SpinImputeError as `make_plan`."""
+    names = job.samples
+    tally, verdicts, ploidy = Tally(job.records, len(names), None), Verdicts(), dict[str, HaploidRuns]()
+    alignment = job.align(job.target, verdicts)
+    blocks = _note_ploidy(alignment.blocks(job.blocks()), names, ploidy)
+    most = most_variants(2 * len(names))
+    cut = tally.windows(cut_windows(blocks, config.window, config.overlap, most))
+    places = [(window.sites.chrom, window.place) for window in cut]
+    keep = dict(places) if config.keep_target_only else {}
+    kept = [(chrom, alignment.target_only(chrom, None)) for chrom in keep]
+    tables = alignment.finish(config.ref, config.gt)
+    tally.warn()
+    return _Layout(places, most, verdicts, ploidy, tables, kept)
 
 
 def _note_ploidy(
