@@ -18,7 +18,8 @@ from spinimpute.io.records import GENOTYPE_RULE, MOST_POSITION, Batch, Site, che
 
 _FIXED = 9  # columns before the first sample
 CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
-_POSITION = re.compile("[0-9]{1,10}")
+_MOST_DIGITS = 10  # of a position
+_ALTS = {base: (base,) for base in "ACGT"}  # found more quickly than made
 _LENGTH = re.compile(r"[<,]length=(\d+)")
 
 
@@ -77,9 +78,8 @@ class TextSource:
         self._by_line = offset is None
         self._line = self._header.lines + 1
         self._column = sample_columns(self._header.samples, kept)
-        self._data = b""
-        self._text = np.empty(0, np.uint8)
-        self._position = 0
+        self._piece, self._ahead, self._stop = b"", 0, 0
+        self._data, self._text, self._position = b"", np.empty(0, np.uint8), 0
 
     def fill(self, batch: Batch) -> bool:
         """Append records until the batch is full; False once the text is exhausted."""
@@ -100,25 +100,34 @@ class TextSource:
         return True
 
     def _advance(self) -> bool:
-        """Take the next piece that ends a line."""
+        """Take the next lines: the one that two pieces share, or those of the second after it."""
+        if self._ahead < self._stop:
+            self._take(self._piece, self._ahead, self._stop)
+            self._ahead = self._stop
+            return True
         for piece in self._pieces:
-            self._data = self._rest + piece
-            stop = self._data.rfind(b"\n") + 1
-            self._rest = self._data[stop:]
-            if stop:
-                break
-        else:
-            # The last line may lack its end.
-            self._data = self._rest + b"\n" if self._rest else b""
-            self._rest, stop = b"", len(self._data)
-        self._text = np.frombuffer(self._data, np.uint8, stop)
-        self._position = 0
-        return stop > 0
+            first, self._stop = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
+            begun, self._rest = self._rest + piece[:first], piece[self._stop :]
+            if first:
+                self._piece, self._ahead = piece, first
+                self._take(begun, 0, len(begun))
+                return True
+            self._rest = begun + piece
+        # The last line may lack its end.
+        begun, self._rest = self._rest + b"\n" if self._rest else b"", b""
+        self._take(begun, 0, len(begun))
+        return len(begun) > 0
+
+    def _take(self, data: bytes, start: int, stop: int) -> None:
+        """Go on with the lines of data from start to stop."""
+        self._data, self._position = data, start
+        self._text = np.frombuffer(data, np.uint8, stop)
 
     def _site(self, start: int, end: int) -> Site:
         chrom, position, identifier, ref, alt = self._data[start:end].decode("utf-8", "replace").split("\t")
         # Longer ones than BCF holds are no positions of a genome, and not all digits are ASCII's.
-        if not _POSITION.fullmatch(position) or int(position) > MOST_POSITION:
+        whole = position.isascii() and position.isdigit() and len(position) <= _MOST_DIGITS
+        if not whole or int(position) > MOST_POSITION:
             where = self._place(start, chrom, position)
             raise SpinImputeError(
                 f"a position must be a number up to {MOST_POSITION}",
@@ -126,7 +135,8 @@ class TextSource:
                 found=repr(position[:40]),
                 remedy="mend the row",
             )
-        return Site(chrom, int(position), identifier, ref, () if alt == "." else tuple(alt.split(",")))
+        alts = _ALTS.get(alt) or (() if alt == "." else tuple(alt.split(",")))
+        return Site._make((chrom, int(position), identifier, ref, alts))
 
     def _refusal(self, done: Decoded) -> SpinImputeError:
         stop = self._data.find(b"\n", done.position)
