@@ -151,17 +151,26 @@ def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat)
     sites, sums = block.sites, block.sums
     af = [f"{value:.6f}" for value in sums.af.tolist()]
     dr2 = [f"{value:.4f}" for value in sums.dr2.tolist()]
-    er2 = ["." if np.isnan(value) else f"{value:.4f}" for value in block.er2.tolist()]
+    er2 = {v: f"{block.er2[v]:.4f}" for v in np.flatnonzero(~np.isnan(block.er2)).tolist()}
     keys = fields.keys()
     rows, low = [], 0
     columns = zip(
-        sites.pos.tolist(), sites.ids, sites.ref, sites.alts, block.typed.tolist(), counts, strict=True
+        sites.pos.tolist(),
+        sites.ids,
+        sites.ref,
+        sites.alts,
+        block.typed.tolist(),
+        counts.tolist(),
+        strict=True,
     )
     for position, identifier, ref, alts, typed, count in columns:
         high = low + count
-        info = f"AF={','.join(af[low:high])};DR2={','.join(dr2[low:high])}" if count else ""
-        if any(value != "." for value in er2[low:high]):
-            info += f";ER2={','.join(er2[low:high])}"
+        if count == 1:
+            info = f"AF={af[low]};DR2={dr2[low]}"
+        else:
+            info = f"AF={','.join(af[low:high])};DR2={','.join(dr2[low:high])}" if count else ""
+        if typed and any(v in er2 for v in range(low, high)):
+            info += f";ER2={','.join(er2.get(v, '.') for v in range(low, high))}"
         if not typed:
             info += ";IMP" if info else "IMP"
         rows.append(
