@@ -38,6 +38,7 @@ def compose(
     order: NDArray[np.int32],
     place: NDArray[np.int32],
     each_side: int,
+    own: int,
     mosaics: NDArray[np.uint8],
 ) -> int:
     """Fill mosaics (M, K) from panel (N, M), typed variants last; return how many of the K there are.
@@ -59,6 +60,8 @@ def compose(
                 low = min(max(place[d, a, i] - each_side, 0), n_panel - wanted)
                 for at in range(low, low + wanted):
                     found = order[d, a, at]
+                    if found == own or found == own + 1:
+                        continue
                     slot = slot_of[found]
                     if slot < 0 and n < n_slots:
                         slot = n

@@ -108,6 +108,7 @@ class Phaser:
     seed: int
     threads: int
     fill: bool = False
+    cohort: bool = False
 
     def sections(
         self, blocks: Iterable[TypedBlock], target: Mapping[str, TargetChromosome]
@@ -143,7 +144,7 @@ class Phaser:
         """Phase the records behind the settled ones, and return those before end."""
         begin = len(settled)
         alleles = np.concatenate([settled, block.alleles[begin:]])
-        window = TypedSection(block.cm, block.panel.view(np.uint8), self.threads)
+        window = TypedSection(block.cm, block.panel.view(np.uint8), self.threads, self.cohort)
         if unphased is not None:
             is_open = unphased[block.target_record]
             is_open[:begin] = False

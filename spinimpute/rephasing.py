@@ -30,23 +30,49 @@ ODDS = np.float32(ERROR / (1 - ERROR))
 
 @dataclass(frozen=True)
 class _Orders:
-    """The panel's orders (D, A, N) at the anchors from either side, and the targets' places (D, A, T)."""
+    """The orders (D, A, N) of those that may be copied at the anchors from either side, and the places of
+    those who copy (D, A, T).
+    """
 
     order: NDArray[np.int32]
     place: NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class _Copied:
+    """The haplotypes that may be copied, (N, M) uint8 and as bits (M, ceil(N / 8)).
+
+    The cohort's begin at first, in the order of its columns, if they are among them.
+    """
+
+    haplotypes: NDArray[np.uint8]
+    bits: NDArray[np.uint8]
+    first: int | None = None
+
+    @staticmethod
+    def of(haplotypes: NDArray[np.uint8], first: int | None = None) -> _Copied:
+        # The orders know two alleles only.
+        bits = np.packbits((haplotypes > 0).T, axis=1, bitorder="little")
+        return _Copied(haplotypes, bits, first)
+
+    def and_cohort(self, alleles: NDArray[np.int8]) -> _Copied:
+        """With the cohort's alleles (M, T); where one is missing, the commoner one stands there."""
+        commoner = (2 * np.count_nonzero(self.haplotypes, axis=0) > len(self.haplotypes))[:, None]
+        known = np.where(alleles < 0, commoner, alleles).astype(np.uint8).T
+        return _Copied.of(np.concatenate([self.haplotypes, known]), len(self.haplotypes))
+
+
 class TypedSection:
     """M typed records of a panel at cm (M,), with alleles (M, N) uint8."""
 
-    def __init__(self, cm: NDArray[np.float64], panel: NDArray[np.uint8], threads: int) -> None:
+    def __init__(
+        self, cm: NDArray[np.float64], panel: NDArray[np.uint8], threads: int, cohort: bool = False
+    ) -> None:
         distance = np.concatenate([[0.0], np.maximum(np.diff(cm), 1e-6)])
         self._jump = -np.expm1(-JUMPS_PER_CM * distance).astype(np.float32)
         self._gaps = np.unique([*range(0, len(cm), STRIDE), len(cm)]).astype(np.int64)
-        # The orders know two alleles only.
-        self._haplotypes = panel.shape[1]
-        self._bits = np.packbits(panel > 0, axis=1, bitorder="little")
-        self._by_haplotype = np.ascontiguousarray(panel.T)
+        self._panel = _Copied.of(np.ascontiguousarray(panel.T))
+        self._cohort = cohort
         self._threads = threads
 
     def phase(
@@ -62,14 +88,17 @@ class TypedSection:
         current, columns = _haplotypes(alleles, people)
         persons = [_Person(current[p], is_open[:, s], seeds[p]) for p, s in enumerate(people.tolist())]
         with ThreadPoolExecutor(self._threads) as pool:
+            copied = self._panel
             for power in POWERS:
-                orders = self._order(current)
+                orders = self._order(copied, current)
 
-                def work(p: int, power: float = power, orders: _Orders = orders) -> None:
-                    persons[p].place(self._mosaics(orders, p), self._jump, power)
+                def work(p: int, power: float = power, copied=copied, orders: _Orders = orders) -> None:
+                    persons[p].place(self._mosaics(copied, orders, p, int(people[p])), self._jump, power)
 
                 list(pool.map(work, range(len(persons))))
-        alleles[:, columns] = current.reshape(len(columns), -1).T
+                alleles[:, columns] = current.reshape(len(columns), -1).T
+                if self._cohort:
+                    copied = self._panel.and_cohort(alleles)
 
     def fill(self, alleles: NDArray[np.int8], kept: slice) -> NDArray[np.float32]:
         """Return the probabilities (Q, C) of the panel's allele codes for the missing ones among some rows of
@@ -78,17 +107,17 @@ class TypedSection:
         missing = alleles < 0
         missing[: kept.start] = missing[kept.stop :] = False
         people = np.flatnonzero(missing.reshape(len(alleles), -1, 2).any(axis=(0, 2)))
-        n_codes = int(self._by_haplotype.max(initial=0)) + 1
+        n_codes = int(self._panel.haplotypes.max(initial=0)) + 1
         doses = np.zeros((*alleles.shape, n_codes), np.float32)
         if not len(people):
             return doses[missing]
         current, _ = _haplotypes(alleles, people)
-        orders = self._order(current)
+        orders = self._order(self._panel, current)
 
         def work(p: int) -> None:
             pair = slice(2 * people[p], 2 * people[p] + 2)
             sites = np.flatnonzero(missing[:, pair].any(axis=1))
-            mosaics = self._mosaics(orders, p)
+            mosaics = self._mosaics(self._panel, orders, p, 0)
             after = np.empty((len(sites), 2, mosaics.shape[1]), np.float32)
             look_back(mosaics, current[p], sites, self._jump, ODDS, after)
             found = np.empty((len(sites), 2, n_codes), np.float32)
@@ -99,22 +128,23 @@ class TypedSection:
             list(pool.map(work, range(len(people))))
         return doses[missing]
 
-    def _order(self, current: NDArray[np.int8]) -> _Orders:
-        """Place the people's haplotypes (P, 2, M) among the panel's."""
+    def _order(self, copied: _Copied, current: NDArray[np.int8]) -> _Orders:
+        """Place the people's haplotypes (P, 2, M) among those that may be copied."""
         target = np.ascontiguousarray(np.minimum(current.reshape(-1, current.shape[2]).T, 1))
         with ThreadPoolExecutor(2) as pool:
             sides = pool.map(
-                lambda order: order(self._bits, self._haplotypes, target, self._gaps),
+                lambda order: order(copied.bits, len(copied.haplotypes), target, self._gaps),
                 (prefix_order, suffix_order),
             )
             left, right = sides
         return _Orders(np.stack([left.order, right.order]), np.stack([left.place, right.place]))
 
-    def _mosaics(self, orders: _Orders, person: int) -> NDArray[np.uint8]:
+    def _mosaics(self, copied: _Copied, orders: _Orders, person: int, column: int) -> NDArray[np.uint8]:
         """The mosaics (M, K) for one of the people whose haplotypes were placed."""
-        mosaics = np.empty((self._by_haplotype.shape[1], MOSAICS), np.uint8)
+        mosaics = np.empty((copied.haplotypes.shape[1], MOSAICS), np.uint8)
         place = orders.place[:, :, 2 * person : 2 * person + 2]
-        n = compose(self._by_haplotype, self._gaps, orders.order, place, EACH_SIDE, mosaics)
+        own = -2 if copied.first is None else copied.first + 2 * column
+        n = compose(copied.haplotypes, self._gaps, orders.order, place, EACH_SIDE, own, mosaics)
         return mosaics if n == MOSAICS else np.ascontiguousarray(mosaics[:, :n])
 
 
