@@ -45,7 +45,8 @@ def compose(
 
     gap (A,) are the anchors; order (D, A, N) the panel's orders and place (D, A, 2) where both haplotypes of
     the person stand in them. The neighbours there take the slots that have gone longest without being one,
-    from halfway between the two anchors.
+    from halfway between the two anchors. The person's own haplotypes, own and the next, are not taken; own is
+    -2 if the panel lacks them.
     """
     n_panel, n_slots = panel.shape[0], mosaics.shape[1]
     slot_of = np.full(n_panel, -1, np.int32)
@@ -60,7 +61,7 @@ def compose(
                 low = min(max(place[d, a, i] - each_side, 0), n_panel - wanted)
                 for at in range(low, low + wanted):
                     found = order[d, a, at]
-                    if found == own or found == own + 1:
+                    if own <= found <= own + 1:
                         continue
                     slot = slot_of[found]
                     if slot < 0 and n < n_slots:

@@ -1,9 +1,10 @@
 """One section of typed records is phased, pass by pass.
 
-Every person is phased alone, so that neither the others nor threads change the result. Each pass picks
-mosaics of panel haplotypes anew, next to what the person's haplotypes are so far, and places every open
-genotype again: at first by chance, in proportion to a power of its odds, at last where it is likeliest
-(kernels and sources: `mosaics`).
+Each pass picks mosaics of panel haplotypes anew, next to what a person's haplotypes are so far, and places
+every open genotype again: at first by chance, in proportion to a power of its odds, at last where it is
+likeliest (kernels and sources: `mosaics`). Every person is phased alone, unless there is a cohort: then what
+all haplotypes were after the pass before is copied from as the panel's are (as by Delaneau et al. 2019 and
+Browning et al. 2021). Threads never change the result.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ class _Orders:
 
 @dataclass(frozen=True)
 class _Copied:
-    """The haplotypes that may be copied, (N, M) uint8 and as bits (M, ceil(N / 8)).
+    """Haplotypes that may be copied: alleles (N, M) uint8, and whether they are not 0 as bits
+    (M, ceil(N / 8)), as the orders know two alleles only.
 
-    The cohort's begin at first, in the order of its columns, if they are among them.
+    The cohort's, if they are among them, begin at first and are as many as its columns.
     """
 
     haplotypes: NDArray[np.uint8]
@@ -51,19 +53,27 @@ class _Copied:
 
     @staticmethod
     def of(haplotypes: NDArray[np.uint8], first: int | None = None) -> _Copied:
-        # The orders know two alleles only.
-        bits = np.packbits((haplotypes > 0).T, axis=1, bitorder="little")
-        return _Copied(haplotypes, bits, first)
+        """With the bits of haplotypes (N, M)."""
+        return _Copied(haplotypes, np.packbits((haplotypes > 0).T, axis=1, bitorder="little"), first)
 
-    def and_cohort(self, alleles: NDArray[np.int8]) -> _Copied:
-        """With the cohort's alleles (M, T); where one is missing, the commoner one stands there."""
-        commoner = (2 * np.count_nonzero(self.haplotypes, axis=0) > len(self.haplotypes))[:, None]
-        known = np.where(alleles < 0, commoner, alleles).astype(np.uint8).T
-        return _Copied.of(np.concatenate([self.haplotypes, known]), len(self.haplotypes))
+    def own(self, person: int) -> int:
+        """The first of both haplotypes of one of the cohort; a number that none has if they are not here."""
+        return -2 if self.first is None else self.first + 2 * person
+
+    def with_cohort(self, alleles: NDArray[np.int8]) -> _Copied:
+        """These of the panel, and the cohort's alleles (M, T); the panel's commoner one where one is missing."""
+        n_panel = len(self.haplotypes)
+        commoner = (2 * np.count_nonzero(self.haplotypes, axis=0) > n_panel)[:, None]
+        both = np.empty((n_panel + alleles.shape[1], len(alleles)), np.uint8)
+        both[:n_panel] = self.haplotypes
+        both[n_panel:] = np.where(alleles < 0, commoner, alleles).T
+        return _Copied.of(both, n_panel)
 
 
 class TypedSection:
-    """M typed records of a panel at cm (M,), with alleles (M, N) uint8."""
+    """M typed records of a panel at cm (M,), with alleles (M, N) uint8; in a cohort people are copied from
+    each other too.
+    """
 
     def __init__(
         self, cm: NDArray[np.float64], panel: NDArray[np.uint8], threads: int, cohort: bool = False
@@ -92,13 +102,17 @@ class TypedSection:
             for power in POWERS:
                 orders = self._order(copied, current)
 
-                def work(p: int, power: float = power, copied=copied, orders: _Orders = orders) -> None:
-                    persons[p].place(self._mosaics(copied, orders, p, int(people[p])), self._jump, power)
+                def work(
+                    p: int, power: float = power, copied: _Copied = copied, orders: _Orders = orders
+                ) -> None:
+                    mosaics = self._mosaics(copied, orders, p, copied.own(int(people[p])))
+                    persons[p].place(mosaics, self._jump, power)
 
                 list(pool.map(work, range(len(persons))))
                 alleles[:, columns] = current.reshape(len(columns), -1).T
+                # In the first pass nothing is known of those that are open, so the panel is alone.
                 if self._cohort:
-                    copied = self._panel.and_cohort(alleles)
+                    copied = self._panel.with_cohort(alleles)
 
     def fill(self, alleles: NDArray[np.int8], kept: slice) -> NDArray[np.float32]:
         """Return the probabilities (Q, C) of the panel's allele codes for the missing ones among some rows of
@@ -117,7 +131,7 @@ class TypedSection:
         def work(p: int) -> None:
             pair = slice(2 * people[p], 2 * people[p] + 2)
             sites = np.flatnonzero(missing[:, pair].any(axis=1))
-            mosaics = self._mosaics(self._panel, orders, p, 0)
+            mosaics = self._mosaics(self._panel, orders, p, self._panel.own(p))
             after = np.empty((len(sites), 2, mosaics.shape[1]), np.float32)
             look_back(mosaics, current[p], sites, self._jump, ODDS, after)
             found = np.empty((len(sites), 2, n_codes), np.float32)
@@ -139,11 +153,10 @@ class TypedSection:
             left, right = sides
         return _Orders(np.stack([left.order, right.order]), np.stack([left.place, right.place]))
 
-    def _mosaics(self, copied: _Copied, orders: _Orders, person: int, column: int) -> NDArray[np.uint8]:
-        """The mosaics (M, K) for one of the people whose haplotypes were placed."""
+    def _mosaics(self, copied: _Copied, orders: _Orders, person: int, own: int) -> NDArray[np.uint8]:
+        """The mosaics (M, K) for one of the people whose haplotypes were placed; own and the next are not taken."""
         mosaics = np.empty((copied.haplotypes.shape[1], MOSAICS), np.uint8)
         place = orders.place[:, :, 2 * person : 2 * person + 2]
-        own = -2 if copied.first is None else copied.first + 2 * column
         n = compose(copied.haplotypes, self._gaps, orders.order, place, EACH_SIDE, own, mosaics)
         return mosaics if n == MOSAICS else np.ascontiguousarray(mosaics[:, :n])
 

@@ -111,7 +111,7 @@ def test_mosaics_hold_the_neighbours_of_both_haplotypes(slots: int) -> None:
     sides = [order(bits, panel.shape[1], target, gaps) for order in (prefix_order, suffix_order)]
     mosaics = np.empty((60, slots), np.uint8)
     order, place = np.stack([s.order for s in sides]), np.stack([s.place for s in sides])
-    n = compose(np.ascontiguousarray(panel.T), gaps, order, place, 1, mosaics)
+    n = compose(np.ascontiguousarray(panel.T), gaps, order, place, 1, -2, mosaics)
     assert n == min(slots, n) > 4
     for i in range(2):
         # The haplotype itself is its own neighbour, and so is one of the mosaics from end to end.
