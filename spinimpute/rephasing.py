@@ -60,14 +60,14 @@ class _Copied:
         """The first of both haplotypes of one of the cohort; a number that none has if they are not here."""
         return -2 if self.first is None else self.first + 2 * person
 
-    def with_cohort(self, alleles: NDArray[np.int8]) -> _Copied:
-        """These of the panel, and the cohort's alleles (M, T); the panel's commoner one where one is missing."""
-        n_panel = len(self.haplotypes)
-        commoner = (2 * np.count_nonzero(self.haplotypes, axis=0) > n_panel)[:, None]
-        both = np.empty((n_panel + alleles.shape[1], len(alleles)), np.uint8)
-        both[:n_panel] = self.haplotypes
-        both[n_panel:] = np.where(alleles < 0, commoner, alleles).T
-        return _Copied.of(both, n_panel)
+    def completed(self, alleles: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """Others' alleles (M, T) by haplotype (T, M), the commoner one here where one is missing."""
+        commoner = 2 * np.count_nonzero(self.haplotypes, axis=0) > len(self.haplotypes)
+        return np.ascontiguousarray(np.where(alleles < 0, commoner[:, None], alleles).T, np.uint8)
+
+    def with_cohort(self, cohort: NDArray[np.uint8]) -> _Copied:
+        """These of the panel, and the cohort's (T, M)."""
+        return _Copied.of(np.concatenate([self.haplotypes, cohort]), len(self.haplotypes))
 
 
 class TypedSection:
@@ -97,6 +97,7 @@ class TypedSection:
             return
         current, columns = _haplotypes(alleles, people)
         persons = [_Person(current[p], is_open[:, s], seeds[p]) for p, s in enumerate(people.tolist())]
+        cohort = self._panel.completed(alleles) if self._cohort else None
         with ThreadPoolExecutor(self._threads) as pool:
             copied = self._panel
             for power in POWERS:
@@ -109,10 +110,11 @@ class TypedSection:
                     persons[p].place(mosaics, self._jump, power)
 
                 list(pool.map(work, range(len(persons))))
-                alleles[:, columns] = current.reshape(len(columns), -1).T
                 # In the first pass nothing is known of those that are open, so the panel is alone.
-                if self._cohort:
-                    copied = self._panel.with_cohort(alleles)
+                if cohort is not None:
+                    cohort[columns] = np.concatenate([person.complete for person in persons])
+                    copied = self._panel.with_cohort(cohort)
+        alleles[:, columns] = current.reshape(len(columns), -1).T
 
     def fill(self, alleles: NDArray[np.int8], kept: slice) -> NDArray[np.float32]:
         """Return the probabilities (Q, C) of the panel's allele codes for the missing ones among some rows of
@@ -154,7 +156,7 @@ class TypedSection:
         return _Orders(np.stack([left.order, right.order]), np.stack([left.place, right.place]))
 
     def _mosaics(self, copied: _Copied, orders: _Orders, person: int, own: int) -> NDArray[np.uint8]:
-        """The mosaics (M, K) for one of the people whose haplotypes were placed; own and the next are not taken."""
+        """The mosaics (M, K) for one of the people whose haplotypes were placed; own is for `compose`."""
         mosaics = np.empty((copied.haplotypes.shape[1], MOSAICS), np.uint8)
         place = orders.place[:, :, 2 * person : 2 * person + 2]
         n = compose(copied.haplotypes, self._gaps, orders.order, place, EACH_SIDE, own, mosaics)
@@ -165,13 +167,18 @@ class _Person:
     """One person's haplotypes (2, M), which change in place, and the genotypes that are open.
 
     What is given as phased fixes which haplotype is the first: past one such heterozygote and before another
-    nothing is turned but single genotypes.
+    nothing is turned but single genotypes. complete (2, M) are the haplotypes after a pass with their missing
+    alleles filled.
     """
 
     def __init__(self, haplotypes: NDArray[np.int8], is_open: NDArray[np.bool_], seed: Sequence[int]) -> None:
+        self.complete = np.zeros(haplotypes.shape, np.uint8)
         self._haplotypes = haplotypes
-        self._sites = np.flatnonzero(is_open)
+        self._sites = np.flatnonzero(is_open | (haplotypes < 0).any(axis=0))
+        self._is_open = is_open[self._sites]
         self._pairs = np.sort(haplotypes[:, self._sites], axis=0).T.copy()
+        # Known to be on one side, an allele beside a missing one is not placed.
+        self._pairs[~self._is_open] = -1
         self._random = np.random.default_rng(seed)
         known = np.flatnonzero(~is_open & (haplotypes[0] != haplotypes[1]))
         self._known = int(known[0]) if len(known) else None
@@ -180,19 +187,23 @@ class _Person:
         if len(known):
             self._may_switch = (self._sites < known[0]) | (self._sites > known[-1])
         # Nothing is known of open genotypes in the first pass.
-        haplotypes[:, self._sites] = -1
+        haplotypes[:, self._sites[self._is_open]] = -1
 
     def place(self, mosaics: NDArray[np.uint8], jump: NDArray[np.float32], power: float) -> None:
         """Place every open genotype anew, the odds raised to a power."""
         sites, n = self._sites, len(self._sites)
         after = np.empty((n, 2, mosaics.shape[1]), np.float32)
         look_back(mosaics, self._haplotypes, sites, jump, ODDS, after)
-        draws = self._random.random(n) if np.isfinite(power) else np.full(n, -1.0)
+        draws = np.full(n, -1.0)
+        if np.isfinite(power):
+            draws[self._is_open] = self._random.random(int(self._is_open.sum()))
         rephase(
-            mosaics, self._haplotypes, sites, self._pairs, self._may_switch, jump, ODDS, after, draws, power
-        )
+            mosaics, self._haplotypes, sites, self._pairs, self._may_switch, jump, ODDS, after, draws, power,
+            self.complete,
+        )  # fmt: skip
         if self._known is not None and self._haplotypes[0, self._known] != self._first:
             self._haplotypes[:] = self._haplotypes[::-1].copy()
+            self.complete = self.complete[::-1].copy()
 
 
 def _haplotypes(

@@ -15,7 +15,7 @@ from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.records import RecordBlock
 from spinimpute.io.sparse import SparseBlock
-from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
+from spinimpute.phasing import PhasedSection, Phaser, count_unphased, is_cohort, phased_target
 from spinimpute.sites import Sites
 
 N_RECORDS, N_PANEL, N_TARGET = 300, 60, 5
@@ -66,6 +66,13 @@ def _phase(panel: NDArray[np.int8], target: TargetChromosome, threads: int = 1) 
     return phased_target({"20": target}, _sections(panel, target, threads))["20"].alleles
 
 
+def _crowd(seed: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """A panel of 10 haplotypes and 50 people."""
+    panel, truth = _people(seed)
+    everyone = np.concatenate([panel, truth], axis=1)
+    return np.ascontiguousarray(everyone[:, :10]), everyone[:, 10:110].copy()
+
+
 def _switches(truth: NDArray[np.int8], found: NDArray[np.int8]) -> float:
     """The share of neighbouring heterozygotes that are put together wrongly."""
     wrong = []
@@ -97,6 +104,34 @@ def test_the_result_depends_on_neither_threads_nor_other_people() -> None:
     np.testing.assert_array_equal(_phase(panel, alone), one[:, 4:6])
     turned = replace(target, alleles=target.alleles.reshape(-1, 2)[:, ::-1].reshape(target.alleles.shape))
     np.testing.assert_array_equal(_phase(panel, turned), one)
+
+
+def test_a_cohort_is_large_beside_the_panel() -> None:
+    assert [is_cohort(samples, 1000) for samples in (1, 49, 50, 5000)] == [False, False, True, True]
+    assert not is_cohort(N_TARGET, 2 * N_PANEL)
+
+
+def test_a_large_cohort_is_phased_by_itself_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, truth = _crowd(12)
+    given = truth.copy()
+    given[np.random.default_rng(6).random(given.shape) < 0.02] = -1
+    target = _target(given)
+    found = _phase(panel, target)
+    np.testing.assert_array_equal(_phase(panel, target, threads=3), found)
+    np.testing.assert_array_equal(
+        np.sort(found.reshape(-1, 2), axis=1), np.sort(target.alleles.reshape(-1, 2), axis=1)
+    )
+    monkeypatch.setattr(phasing, "COHORT", np.inf)
+    assert _switches(truth, found) < _switches(truth, _phase(panel, target)) / 2
+
+
+def test_known_phase_in_a_cohort_is_kept() -> None:
+    """Also of people all of whose genotypes are phased."""
+    panel, truth = _crowd(13)
+    known = np.random.default_rng(5).random((N_RECORDS, truth.shape[1] // 2)) < 0.3
+    known[:, :10] = True
+    pairs = _phase(panel, _target(truth, known)).reshape(N_RECORDS, -1, 2)
+    np.testing.assert_array_equal(pairs[known], truth.reshape(N_RECORDS, -1, 2)[known])
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
