@@ -22,8 +22,9 @@ from spinimpute.pbwt import prefix_order, suffix_order
 MOSAICS = 384
 # Typed records from one anchor to the next, and neighbours taken there on either side in each order.
 STRIDE, EACH_SIDE = 16, 12
-# The powers to which odds are raised, pass by pass; at infinity the likeliest way is taken.
-POWERS = 8 * (2.0,) + 2 * (np.inf,)
+# The powers to which odds are raised, pass by pass; at infinity the likeliest way is taken. People who are
+# copied from each other settle later.
+POWERS, COHORT_POWERS = 8 * (2.0,) + 2 * (np.inf,), 12 * (2.0,) + 2 * (np.inf,)
 JUMPS_PER_CM = 5.0
 ERROR = 3e-3  # probability that an allele differs from the copied one
 ODDS = np.float32(ERROR / (1 - ERROR))
@@ -100,7 +101,7 @@ class TypedSection:
         cohort = self._panel.completed(alleles) if self._cohort else None
         with ThreadPoolExecutor(self._threads) as pool:
             copied = self._panel
-            for power in POWERS:
+            for power in POWERS if cohort is None else COHORT_POWERS:
                 orders = self._order(copied, current)
 
                 def work(
