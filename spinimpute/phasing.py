@@ -27,7 +27,7 @@ from spinimpute.sites import Sites
 SECTION, FLANK = 4096, 256
 # From how many haplotypes of the target for each of the panel on they are copied from as well
 # (benchmarks/phasing).
-COHORT = 0.1
+COHORT = 0.05
 PIECE = 1024  # records made ready for writing at a time
 
 logger = logging.getLogger(__name__)
