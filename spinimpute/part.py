@@ -88,11 +88,12 @@ def _windows(plan: Plan, part: Part) -> Iterator[Window]:
     """Yield the part's windows, phased first if need be."""
     config, side, stretch = plan.config, SideInputs.read(plan.config), part.stretch
     region = Region(stretch.chrom, stretch.places[0].first, stretch.places[-1].last)
+    cohort = is_cohort(len(plan.samples), plan.panel_haplotypes)
     begin, end = part.begin, part.end
     if plan.phase:
         region = side.region or Region(stretch.chrom)
-        if is_cohort(len(plan.samples), plan.panel_haplotypes):
-            begin, end = 0, len(plan.samples)  # who is phased by all others, in any part the same
+        if cohort:
+            begin, end = 0, len(plan.samples)  # as in any other part, or the job undivided
     samples = plan.samples[begin:end]
     others = side.excluded | (frozenset(plan.samples) - frozenset(samples))
     verdicts = Verdicts(plan.verdicts)
@@ -101,7 +102,7 @@ def _windows(plan: Plan, part: Part) -> Iterator[Window]:
         target = read_target_part(config.gt, region, others, known.of(samples) if known else None)
         job = Job(config, replace(side, region=region), target, panel)
         if plan.phase:
-            phaser = Phaser(samples, config.seed, config.threads)
+            phaser = Phaser(samples, config.seed, config.threads, cohort)
             sections = phaser.sections(job.align(target, verdicts).typed_blocks(job.blocks()), target)
             target = phased_target(target, sections)
         target = {name: found.people(part.begin - begin, part.end - begin) for name, found in target.items()}

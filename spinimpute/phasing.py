@@ -110,13 +110,14 @@ def phased_target(
 
 @dataclass(frozen=True)
 class Phaser:
-    """How to phase the whole target: each of the samples has a random stream of its own, by its name and the
-    seed.
+    """How to phase: each of the samples has a random stream of its own, by its name and the seed. A cohort,
+    which must be all samples of the target, is phased by itself too.
     """
 
     samples: Sequence[str]
     seed: int
     threads: int
+    cohort: bool
     fill: bool = False
 
     def sections(
@@ -153,8 +154,7 @@ class Phaser:
         """Phase the records behind the settled ones, and return those before end."""
         begin = len(settled)
         alleles = np.concatenate([settled, block.alleles[begin:]])
-        cohort = is_cohort(len(self.samples), block.panel.shape[1])
-        window = TypedSection(block.cm, block.panel.view(np.uint8), self.threads, cohort)
+        window = TypedSection(block.cm, block.panel.view(np.uint8), self.threads, self.cohort)
         if unphased is not None:
             is_open = unphased[block.target_record]
             is_open[:begin] = False

@@ -58,7 +58,7 @@ def _blocks(panel: NDArray[np.int8], target: TargetChromosome, size: int = 70) -
 def _sections(
     panel: NDArray[np.int8], target: TargetChromosome, threads: int = 1, seed: int = 1, fill: bool = False
 ) -> list[PhasedSection]:
-    phaser = Phaser(target.samples, seed, threads, fill)
+    phaser = Phaser(target.samples, seed, threads, is_cohort(len(target.samples), panel.shape[1]), fill)
     return list(phaser.sections(_blocks(panel, target), {"20": target}))
 
 
@@ -195,7 +195,7 @@ def test_homozygotes_and_unknown_records_are_left_alone() -> None:
     alignment = Alignment({"20": shifted}, GeneticMap.constant())
     block = SparseBlock.from_block(RecordBlock(target.sites, panel, np.ones((N_RECORDS, N_PANEL), bool)))
     blocks = list(alignment.typed_blocks([block]))
-    sections = Phaser(target.samples, 1, 1).sections(blocks, {"20": shifted})
+    sections = Phaser(target.samples, 1, 1, False).sections(blocks, {"20": shifted})
     np.testing.assert_array_equal(phased_target({"20": shifted}, sections)["20"].alleles, shifted.alleles)
 
 
@@ -219,7 +219,7 @@ def test_multiallelic_records() -> None:
     alignment = Alignment({"20": turned}, GeneticMap.constant())
     block = SparseBlock.from_block(RecordBlock(both, panel, np.ones((N_RECORDS, N_PANEL), bool)))
     sections = list(
-        Phaser(target.samples, 1, 1, True).sections(alignment.typed_blocks([block]), {"20": turned})
+        Phaser(target.samples, 1, 1, False, True).sections(alignment.typed_blocks([block]), {"20": turned})
     )
     assert _switches(truth, sections[0].alleles) < 0.07
     found = phased_target({"20": turned}, sections)["20"].alleles
