@@ -38,13 +38,15 @@ def compose(
     order: NDArray[np.int32],
     place: NDArray[np.int32],
     each_side: int,
+    own: int,
     mosaics: NDArray[np.uint8],
 ) -> int:
     """Fill mosaics (M, K) from panel (N, M), typed variants last; return how many of the K there are.
 
     gap (A,) are the anchors; order (D, A, N) the panel's orders and place (D, A, 2) where both haplotypes of
     the person stand in them. The neighbours there take the slots that have gone longest without being one,
-    from halfway between the two anchors.
+    from halfway between the two anchors. The person's own haplotypes, own and the next, are not taken; own is
+    -2 if the panel lacks them.
     """
     n_panel, n_slots = panel.shape[0], mosaics.shape[1]
     slot_of = np.full(n_panel, -1, np.int32)
@@ -59,6 +61,8 @@ def compose(
                 low = min(max(place[d, a, i] - each_side, 0), n_panel - wanted)
                 for at in range(low, low + wanted):
                     found = order[d, a, at]
+                    if own <= found <= own + 1:
+                        continue
                     slot = slot_of[found]
                     if slot < 0 and n < n_slots:
                         slot = n
@@ -193,6 +197,17 @@ def _choose(weight: NDArray[np.float64], may_switch: bool, draw: float, power: f
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _likeliest(before: NDArray[np.float32], after: NDArray[np.float32], alleles: NDArray[np.uint8]) -> int:
+    """The allele that the states (K,), weighed before x after, most likely carry."""
+    best, most = 0, np.float32(-1)
+    for c in range(int(alleles.max()) + 1):
+        same, _ = _joined(before, after, alleles, c)
+        if same > most:
+            best, most = c, same
+    return best
+
+
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def rephase(
     mosaics: NDArray[np.uint8],
     haplotypes: NDArray[np.int8],
@@ -204,12 +219,14 @@ def rephase(
     after: NDArray[np.float32],
     draws: NDArray[np.float64],
     power: float,
+    complete: NDArray[np.uint8],
 ) -> None:
     """Place the genotype of each of the H sites, and all that follows it, anew, from left to right.
 
-    haplotypes (2, M) change in place; pairs (H, 2) are the alleles of the sites' genotypes; what follows may
-    change sides only where it may_switch (H,); after is from `look_back`; draws (H,) and power are for
-    `_choose`.
+    haplotypes (2, M) change in place; pairs (H, 2) are the alleles of the sites' genotypes, both -1 where
+    there is nothing to place; what follows may change sides only where it may_switch (H,); after is from
+    `look_back`; draws (H,) and power are for `_choose`. complete (2, M) becomes what haplotypes are, but at
+    sites the likeliest allele where one is missing.
     """
     n_typed, n = mosaics.shape
     before = np.full((2, n), np.float32(1) / np.float32(n), np.float32)
@@ -220,13 +237,18 @@ def rephase(
         for i in range(2):
             _move(before[i], total[i], jump[m])
         first, second = haplotypes[swapped, m], haplotypes[1 - swapped, m]
-        if h < sites.shape[0] and sites[h] == m:
+        is_site = h < sites.shape[0] and sites[h] == m
+        if is_site and max(pairs[h, 0], pairs[h, 1]) >= 0:
             weigh(before, after[h, :: 1 - 2 * swapped], mosaics[m], pairs[h], odds, weight)
             way = _choose(weight, may_switch[h], draws[h], power)
             swapped ^= way & 1
             first, second = pairs[h, way >> 1], pairs[h, 1 - (way >> 1)]
-            h += 1
         haplotypes[0, m], haplotypes[1, m] = first, second
+        for i in range(2):
+            complete[i, m] = haplotypes[i, m]
+            if is_site and haplotypes[i, m] < 0:
+                complete[i, m] = _likeliest(before[i], after[h, i ^ swapped], mosaics[m])
+        h += is_site
         total[0] = _emit(before[0], mosaics[m], first, odds)
         total[1] = _emit(before[1], mosaics[m], second, odds)
 

@@ -18,7 +18,7 @@ from spinimpute.io.parcels import ParcelWriter
 from spinimpute.io.region import Region
 from spinimpute.job import Job, open_panel
 from spinimpute.orientation import Verdicts
-from spinimpute.phasing import Phaser, phased_target
+from spinimpute.phasing import Phaser, is_cohort, phased_target
 from spinimpute.pipeline import make_engine
 from spinimpute.plan import Part, Plan
 from spinimpute.side_inputs import SideInputs
@@ -87,20 +87,25 @@ def run_part(
 def _windows(plan: Plan, part: Part) -> Iterator[Window]:
     """Yield the part's windows, phased first if need be."""
     config, side, stretch = plan.config, SideInputs.read(plan.config), part.stretch
-    samples = plan.samples[part.begin : part.end]
-    others = side.excluded | (frozenset(plan.samples) - frozenset(samples))
     region = Region(stretch.chrom, stretch.places[0].first, stretch.places[-1].last)
+    cohort = is_cohort(len(plan.samples), plan.panel_haplotypes)
+    begin, end = part.begin, part.end
+    if plan.phase:
+        region = side.region or Region(stretch.chrom)
+        if cohort:
+            begin, end = 0, len(plan.samples)  # as in any other part, or the job undivided
+    samples = plan.samples[begin:end]
+    others = side.excluded | (frozenset(plan.samples) - frozenset(samples))
     verdicts = Verdicts(plan.verdicts)
     with open_panel(config, plan.samples, side.excluded) as panel:
-        if plan.phase:
-            region = side.region or Region(stretch.chrom)
         known = plan.ploidy.get(stretch.chrom)
         target = read_target_part(config.gt, region, others, known.of(samples) if known else None)
         job = Job(config, replace(side, region=region), target, panel)
         if plan.phase:
-            phaser = Phaser(samples, config.seed, config.threads)
+            phaser = Phaser(samples, config.seed, config.threads, cohort)
             sections = phaser.sections(job.align(target, verdicts).typed_blocks(job.blocks()), target)
             target = phased_target(target, sections)
+        target = {name: found.people(part.begin - begin, part.end - begin) for name, found in target.items()}
         blocks = job.align(target, verdicts).blocks(job.blocks())
         windows = cut_windows(blocks, config.window, config.overlap, plan.most, stretch.places[0])
         yield from islice(windows, len(stretch.places))

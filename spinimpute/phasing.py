@@ -25,6 +25,9 @@ from spinimpute.sites import Sites
 # Typed records phased together, and those that a section shares with its neighbours on either side: on the
 # left their phase is settled, on the right the next section settles it.
 SECTION, FLANK = 4096, 256
+# From how many haplotypes of the target for each of the panel on they are copied from as well
+# (benchmarks/phasing).
+COHORT = 0.05
 PIECE = 1024  # records made ready for writing at a time
 
 logger = logging.getLogger(__name__)
@@ -78,6 +81,11 @@ def count_unphased(target: Mapping[str, TargetChromosome]) -> int:
     return genotypes
 
 
+def is_cohort(samples: int, panel_haplotypes: int) -> bool:
+    """Whether a target is so large beside the panel that its people are phased by each other too."""
+    return 2 * samples >= COHORT * panel_haplotypes
+
+
 def phased_target(
     target: Mapping[str, TargetChromosome], sections: Iterable[PhasedSection]
 ) -> dict[str, TargetChromosome]:
@@ -102,11 +110,14 @@ def phased_target(
 
 @dataclass(frozen=True)
 class Phaser:
-    """How to phase: each of the samples has a random stream of its own, by its name and the seed."""
+    """How to phase: each of the samples has a random stream of its own, by its name and the seed. A cohort,
+    which must be all samples of the target, is phased by itself too.
+    """
 
     samples: Sequence[str]
     seed: int
     threads: int
+    cohort: bool
     fill: bool = False
 
     def sections(
@@ -143,7 +154,7 @@ class Phaser:
         """Phase the records behind the settled ones, and return those before end."""
         begin = len(settled)
         alleles = np.concatenate([settled, block.alleles[begin:]])
-        window = TypedSection(block.cm, block.panel.view(np.uint8), self.threads)
+        window = TypedSection(block.cm, block.panel.view(np.uint8), self.threads, self.cohort)
         if unphased is not None:
             is_open = unphased[block.target_record]
             is_open[:begin] = False

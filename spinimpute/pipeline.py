@@ -25,7 +25,7 @@ from spinimpute.job import open_job
 from spinimpute.kept import KeptWork
 from spinimpute.limits import hard_limit
 from spinimpute.memory import fit_memory
-from spinimpute.phasing import Phaser, count_unphased, phased_target
+from spinimpute.phasing import Phaser, count_unphased, is_cohort, phased_target
 from spinimpute.provenance import command_line, header_lines
 from spinimpute.spin.checkpoint import LoadedModel, load_model
 from spinimpute.spin.device import choose_device
@@ -47,7 +47,8 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
     with open_job(config, names) as job:
         target, samples, panel = job.target, job.samples, job.panel
         tally = Tally(job.records, len(samples), listener)
-        phaser = Phaser(samples, config.seed, config.threads, fill=model is None)
+        cohort = is_cohort(len(samples), 2 * len(panel.samples))
+        phaser = Phaser(samples, config.seed, config.threads, cohort, fill=model is None)
         network = f"{model} on {engine.network.device}" if engine else ""
         kept = KeptWork.of(config, names, network) if config.resume else None
         most = most_variants(2 * len(samples))

@@ -1,9 +1,10 @@
 """One section of typed records is phased, pass by pass.
 
-Every person is phased alone, so that neither the others nor threads change the result. Each pass picks
-mosaics of panel haplotypes anew, next to what the person's haplotypes are so far, and places every open
-genotype again: at first by chance, in proportion to a power of its odds, at last where it is likeliest
-(kernels and sources: `mosaics`).
+Each pass picks mosaics of panel haplotypes anew, next to what a person's haplotypes are so far, and places
+every open genotype again: at first by chance, in proportion to a power of its odds, at last where it is
+likeliest (kernels and sources: `mosaics`). Every person is phased alone, unless there is a cohort: then what
+all haplotypes were after the pass before is copied from as the panel's are (as by Delaneau et al. 2019 and
+Browning et al. 2021). Threads never change the result.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from spinimpute.pbwt import prefix_order, suffix_order
 MOSAICS = 384
 # Typed records from one anchor to the next, and neighbours taken there on either side in each order.
 STRIDE, EACH_SIDE = 16, 12
-# The powers to which odds are raised, pass by pass; at infinity the likeliest way is taken.
-POWERS = 8 * (2.0,) + 2 * (np.inf,)
+# The powers to which odds are raised, pass by pass; at infinity the likeliest way is taken. People who are
+# copied from each other settle later.
+POWERS, COHORT_POWERS = 8 * (2.0,) + 2 * (np.inf,), 12 * (2.0,) + 2 * (np.inf,)
 JUMPS_PER_CM = 5.0
 ERROR = 3e-3  # probability that an allele differs from the copied one
 ODDS = np.float32(ERROR / (1 - ERROR))
@@ -30,23 +32,58 @@ ODDS = np.float32(ERROR / (1 - ERROR))
 
 @dataclass(frozen=True)
 class _Orders:
-    """The panel's orders (D, A, N) at the anchors from either side, and the targets' places (D, A, T)."""
+    """The orders (D, A, N) of those that may be copied at the anchors from either side, and the places of
+    those who copy (D, A, T).
+    """
 
     order: NDArray[np.int32]
     place: NDArray[np.int32]
 
 
-class TypedSection:
-    """M typed records of a panel at cm (M,), with alleles (M, N) uint8."""
+@dataclass(frozen=True)
+class _Copied:
+    """Haplotypes that may be copied: alleles (N, M) uint8, and whether they are not 0 as bits
+    (M, ceil(N / 8)), as the orders know two alleles only.
 
-    def __init__(self, cm: NDArray[np.float64], panel: NDArray[np.uint8], threads: int) -> None:
+    The cohort's, if they are among them, begin at first and are as many as its columns.
+    """
+
+    haplotypes: NDArray[np.uint8]
+    bits: NDArray[np.uint8]
+    first: int | None = None
+
+    @staticmethod
+    def of(haplotypes: NDArray[np.uint8], first: int | None = None) -> _Copied:
+        """With the bits of haplotypes (N, M)."""
+        return _Copied(haplotypes, np.packbits((haplotypes > 0).T, axis=1, bitorder="little"), first)
+
+    def own(self, person: int) -> int:
+        """The first of both haplotypes of one of the cohort; a number that none has if they are not here."""
+        return -2 if self.first is None else self.first + 2 * person
+
+    def completed(self, alleles: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """Others' alleles (M, T) by haplotype (T, M), the commoner one here where one is missing."""
+        commoner = 2 * np.count_nonzero(self.haplotypes, axis=0) > len(self.haplotypes)
+        return np.ascontiguousarray(np.where(alleles < 0, commoner[:, None], alleles).T, np.uint8)
+
+    def with_cohort(self, cohort: NDArray[np.uint8]) -> _Copied:
+        """These of the panel, and the cohort's (T, M)."""
+        return _Copied.of(np.concatenate([self.haplotypes, cohort]), len(self.haplotypes))
+
+
+class TypedSection:
+    """M typed records of a panel at cm (M,), with alleles (M, N) uint8; in a cohort people are copied from
+    each other too.
+    """
+
+    def __init__(
+        self, cm: NDArray[np.float64], panel: NDArray[np.uint8], threads: int, cohort: bool = False
+    ) -> None:
         distance = np.concatenate([[0.0], np.maximum(np.diff(cm), 1e-6)])
         self._jump = -np.expm1(-JUMPS_PER_CM * distance).astype(np.float32)
         self._gaps = np.unique([*range(0, len(cm), STRIDE), len(cm)]).astype(np.int64)
-        # The orders know two alleles only.
-        self._haplotypes = panel.shape[1]
-        self._bits = np.packbits(panel > 0, axis=1, bitorder="little")
-        self._by_haplotype = np.ascontiguousarray(panel.T)
+        self._panel = _Copied.of(np.ascontiguousarray(panel.T))
+        self._cohort = cohort
         self._threads = threads
 
     def phase(
@@ -61,14 +98,23 @@ class TypedSection:
             return
         current, columns = _haplotypes(alleles, people)
         persons = [_Person(current[p], is_open[:, s], seeds[p]) for p, s in enumerate(people.tolist())]
+        cohort = self._panel.completed(alleles) if self._cohort else None
         with ThreadPoolExecutor(self._threads) as pool:
-            for power in POWERS:
-                orders = self._order(current)
+            copied = self._panel
+            for power in POWERS if cohort is None else COHORT_POWERS:
+                orders = self._order(copied, current)
 
-                def work(p: int, power: float = power, orders: _Orders = orders) -> None:
-                    persons[p].place(self._mosaics(orders, p), self._jump, power)
+                def work(
+                    p: int, power: float = power, copied: _Copied = copied, orders: _Orders = orders
+                ) -> None:
+                    mosaics = self._mosaics(copied, orders, p, copied.own(int(people[p])))
+                    persons[p].place(mosaics, self._jump, power)
 
                 list(pool.map(work, range(len(persons))))
+                # In the first pass nothing is known of those that are open, so the panel is alone.
+                if cohort is not None:
+                    cohort[columns] = np.concatenate([person.complete for person in persons])
+                    copied = self._panel.with_cohort(cohort)
         alleles[:, columns] = current.reshape(len(columns), -1).T
 
     def fill(self, alleles: NDArray[np.int8], kept: slice) -> NDArray[np.float32]:
@@ -78,17 +124,17 @@ class TypedSection:
         missing = alleles < 0
         missing[: kept.start] = missing[kept.stop :] = False
         people = np.flatnonzero(missing.reshape(len(alleles), -1, 2).any(axis=(0, 2)))
-        n_codes = int(self._by_haplotype.max(initial=0)) + 1
+        n_codes = int(self._panel.haplotypes.max(initial=0)) + 1
         doses = np.zeros((*alleles.shape, n_codes), np.float32)
         if not len(people):
             return doses[missing]
         current, _ = _haplotypes(alleles, people)
-        orders = self._order(current)
+        orders = self._order(self._panel, current)
 
         def work(p: int) -> None:
             pair = slice(2 * people[p], 2 * people[p] + 2)
             sites = np.flatnonzero(missing[:, pair].any(axis=1))
-            mosaics = self._mosaics(orders, p)
+            mosaics = self._mosaics(self._panel, orders, p, self._panel.own(p))
             after = np.empty((len(sites), 2, mosaics.shape[1]), np.float32)
             look_back(mosaics, current[p], sites, self._jump, ODDS, after)
             found = np.empty((len(sites), 2, n_codes), np.float32)
@@ -99,22 +145,22 @@ class TypedSection:
             list(pool.map(work, range(len(people))))
         return doses[missing]
 
-    def _order(self, current: NDArray[np.int8]) -> _Orders:
-        """Place the people's haplotypes (P, 2, M) among the panel's."""
+    def _order(self, copied: _Copied, current: NDArray[np.int8]) -> _Orders:
+        """Place the people's haplotypes (P, 2, M) among those that may be copied."""
         target = np.ascontiguousarray(np.minimum(current.reshape(-1, current.shape[2]).T, 1))
         with ThreadPoolExecutor(2) as pool:
             sides = pool.map(
-                lambda order: order(self._bits, self._haplotypes, target, self._gaps),
+                lambda order: order(copied.bits, len(copied.haplotypes), target, self._gaps),
                 (prefix_order, suffix_order),
             )
             left, right = sides
         return _Orders(np.stack([left.order, right.order]), np.stack([left.place, right.place]))
 
-    def _mosaics(self, orders: _Orders, person: int) -> NDArray[np.uint8]:
-        """The mosaics (M, K) for one of the people whose haplotypes were placed."""
-        mosaics = np.empty((self._by_haplotype.shape[1], MOSAICS), np.uint8)
+    def _mosaics(self, copied: _Copied, orders: _Orders, person: int, own: int) -> NDArray[np.uint8]:
+        """The mosaics (M, K) for one of the people whose haplotypes were placed; own is for `compose`."""
+        mosaics = np.empty((copied.haplotypes.shape[1], MOSAICS), np.uint8)
         place = orders.place[:, :, 2 * person : 2 * person + 2]
-        n = compose(self._by_haplotype, self._gaps, orders.order, place, EACH_SIDE, mosaics)
+        n = compose(copied.haplotypes, self._gaps, orders.order, place, EACH_SIDE, own, mosaics)
         return mosaics if n == MOSAICS else np.ascontiguousarray(mosaics[:, :n])
 
 
@@ -122,13 +168,18 @@ class _Person:
     """One person's haplotypes (2, M), which change in place, and the genotypes that are open.
 
     What is given as phased fixes which haplotype is the first: past one such heterozygote and before another
-    nothing is turned but single genotypes.
+    nothing is turned but single genotypes. complete (2, M) are the haplotypes after a pass with their missing
+    alleles filled.
     """
 
     def __init__(self, haplotypes: NDArray[np.int8], is_open: NDArray[np.bool_], seed: Sequence[int]) -> None:
+        self.complete = np.zeros(haplotypes.shape, np.uint8)
         self._haplotypes = haplotypes
-        self._sites = np.flatnonzero(is_open)
+        self._sites = np.flatnonzero(is_open | (haplotypes < 0).any(axis=0))
+        self._is_open = is_open[self._sites]
         self._pairs = np.sort(haplotypes[:, self._sites], axis=0).T.copy()
+        # Known to be on one side, an allele beside a missing one is not placed.
+        self._pairs[~self._is_open] = -1
         self._random = np.random.default_rng(seed)
         known = np.flatnonzero(~is_open & (haplotypes[0] != haplotypes[1]))
         self._known = int(known[0]) if len(known) else None
@@ -137,19 +188,23 @@ class _Person:
         if len(known):
             self._may_switch = (self._sites < known[0]) | (self._sites > known[-1])
         # Nothing is known of open genotypes in the first pass.
-        haplotypes[:, self._sites] = -1
+        haplotypes[:, self._sites[self._is_open]] = -1
 
     def place(self, mosaics: NDArray[np.uint8], jump: NDArray[np.float32], power: float) -> None:
         """Place every open genotype anew, the odds raised to a power."""
         sites, n = self._sites, len(self._sites)
         after = np.empty((n, 2, mosaics.shape[1]), np.float32)
         look_back(mosaics, self._haplotypes, sites, jump, ODDS, after)
-        draws = self._random.random(n) if np.isfinite(power) else np.full(n, -1.0)
+        draws = np.full(n, -1.0)
+        if np.isfinite(power):
+            draws[self._is_open] = self._random.random(int(self._is_open.sum()))
         rephase(
-            mosaics, self._haplotypes, sites, self._pairs, self._may_switch, jump, ODDS, after, draws, power
-        )
+            mosaics, self._haplotypes, sites, self._pairs, self._may_switch, jump, ODDS, after, draws, power,
+            self.complete,
+        )  # fmt: skip
         if self._known is not None and self._haplotypes[0, self._known] != self._first:
             self._haplotypes[:] = self._haplotypes[::-1].copy()
+            self.complete = self.complete[::-1].copy()
 
 
 def _haplotypes(

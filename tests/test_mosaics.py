@@ -57,7 +57,8 @@ def test_ways_are_drawn_as_often_as_enumeration_says(seed: int, power: float, co
     after, counts = _after(mosaics, haplotypes, sites), np.zeros(4)
     for draw in (np.arange(DRAWS) + 0.5) / DRAWS:
         found = haplotypes.copy()
-        rephase(mosaics, found, sites, pairs, np.array([True]), JUMP, ODDS, after, np.array([draw]), power)
+        draws, complete = np.array([draw]), np.empty(found.shape, np.uint8)
+        rephase(mosaics, found, sites, pairs, np.array([True]), JUMP, ODDS, after, draws, power, complete)
         counts[next(i for i, way in enumerate(ways) if (way == found).all())] += 1
     _merge_equal(ways, weight := weight**power, counts)
     np.testing.assert_allclose(counts / DRAWS, weight / weight.sum(), atol=2 / DRAWS)
@@ -83,8 +84,8 @@ def test_the_likeliest_way(seed: int) -> None:
         weight = [np.prod([reference.chain(mosaics, h, JUMP, ODDS) for h in way]) for way in ways]
         found = haplotypes.copy()
         after = _after(mosaics, haplotypes, sites)
-        draw, may = np.array([-1.0]), np.array([allowed])
-        rephase(mosaics, found, sites, pairs, may, JUMP, ODDS, after, draw, 1.0)
+        draw, may, complete = np.array([-1.0]), np.array([allowed]), np.empty(found.shape, np.uint8)
+        rephase(mosaics, found, sites, pairs, may, JUMP, ODDS, after, draw, 1.0, complete)
         chosen = np.prod([reference.chain(mosaics, h, JUMP, ODDS) for h in found])
         assert chosen == pytest.approx(max(weight), rel=1e-4)
 
@@ -101,6 +102,34 @@ def test_missing_alleles_are_filled_as_enumeration_says(seed: int) -> None:
         np.testing.assert_allclose(doses[h, i], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_haplotypes_are_completed_as_enumeration_says(seed: int) -> None:
+    """Where nothing is open they stay as they are, and the likeliest allele stands for a missing one."""
+    mosaics, haplotypes = _problem(seed, 3)
+    sites, none = np.array([0, 3]), np.full((2, 2), -1, np.int8)
+    haplotypes[:, 3] = -1
+    given, complete = haplotypes.copy(), np.empty((2, M), np.uint8)
+    after, draws, may = _after(mosaics, haplotypes, sites), np.full(2, 0.9), np.ones(2, np.bool_)
+    rephase(mosaics, haplotypes, sites, none, may, JUMP, ODDS, after, draws, 1.0, complete)
+    np.testing.assert_array_equal(haplotypes, given)
+    np.testing.assert_array_equal(complete[given >= 0], given[given >= 0])
+    for i, m in np.argwhere(given < 0).tolist():
+        expected = reference.carried(mosaics, given[i], JUMP, ODDS, m, 3)
+        assert expected[complete[i, m]] == pytest.approx(max(expected))
+
+
+def test_nobody_is_copied_from_himself() -> None:
+    rng = np.random.default_rng(5)
+    panel = rng.integers(0, 2, (20, 40)).astype(np.uint8)
+    order = np.stack([rng.permutation(20) for _ in range(10)]).reshape(2, 5, 20).astype(np.int32)
+    place = rng.integers(0, 21, (2, 5, 2)).astype(np.int32)
+    panel[6:8] = 2
+    for own, last in ((6, 1), (-2, 2)):
+        mosaics = np.empty((40, 12), np.uint8)
+        n = compose(panel, np.arange(0, 41, 10), order, place, 3, own, mosaics)
+        assert mosaics[:, :n].max() == last
+
+
 @pytest.mark.parametrize("slots", [12, 40])
 def test_mosaics_hold_the_neighbours_of_both_haplotypes(slots: int) -> None:
     rng = np.random.default_rng(4)
@@ -111,7 +140,7 @@ def test_mosaics_hold_the_neighbours_of_both_haplotypes(slots: int) -> None:
     sides = [order(bits, panel.shape[1], target, gaps) for order in (prefix_order, suffix_order)]
     mosaics = np.empty((60, slots), np.uint8)
     order, place = np.stack([s.order for s in sides]), np.stack([s.place for s in sides])
-    n = compose(np.ascontiguousarray(panel.T), gaps, order, place, 1, mosaics)
+    n = compose(np.ascontiguousarray(panel.T), gaps, order, place, 1, -2, mosaics)
     assert n == min(slots, n) > 4
     for i in range(2):
         # The haplotype itself is its own neighbour, and so is one of the mosaics from end to end.

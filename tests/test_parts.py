@@ -14,7 +14,7 @@ from builders import Rec, phased_records, sample_names, write_vcf
 from test_retrieval import mosaics
 from typer.testing import CliRunner
 
-from spinimpute import kept, windows
+from spinimpute import kept, phasing, windows
 from spinimpute.cli import app
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
@@ -94,10 +94,19 @@ def _divided(config: ImputeConfig, folder: Path, n_windows: int, n_samples: int)
     return plan, merge(plan, [folder], str(folder / "merged.vcf.gz")).output
 
 
-@pytest.mark.parametrize(("n_windows", "n_samples"), [(1, 5), (2, 2), (100, 1)])
+@pytest.mark.parametrize(
+    ("n_windows", "n_samples", "cohort"), [(1, 5, 0), (2, 2, 0), (100, 1, 0), (2, 2, np.inf)]
+)
 def test_merged_parts_equal_the_undivided_job(
-    config: ImputeConfig, tmp_path: Path, n_windows: int, n_samples: int
+    config: ImputeConfig,
+    tmp_path: Path,
+    n_windows: int,
+    n_samples: int,
+    cohort: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Also where people are phased by each other."""
+    monkeypatch.setattr(phasing, "COHORT", cohort)
     whole = impute(config)
     plan, merged = _divided(config, tmp_path / "parts", n_windows, n_samples)
     assert plan.windows > 6

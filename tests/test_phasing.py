@@ -15,7 +15,7 @@ from spinimpute.io.genetic_map import GeneticMap
 from spinimpute.io.inputs import TargetChromosome
 from spinimpute.io.records import RecordBlock
 from spinimpute.io.sparse import SparseBlock
-from spinimpute.phasing import PhasedSection, Phaser, count_unphased, phased_target
+from spinimpute.phasing import PhasedSection, Phaser, count_unphased, is_cohort, phased_target
 from spinimpute.sites import Sites
 
 N_RECORDS, N_PANEL, N_TARGET = 300, 60, 5
@@ -58,12 +58,19 @@ def _blocks(panel: NDArray[np.int8], target: TargetChromosome, size: int = 70) -
 def _sections(
     panel: NDArray[np.int8], target: TargetChromosome, threads: int = 1, seed: int = 1, fill: bool = False
 ) -> list[PhasedSection]:
-    phaser = Phaser(target.samples, seed, threads, fill)
+    phaser = Phaser(target.samples, seed, threads, is_cohort(len(target.samples), panel.shape[1]), fill)
     return list(phaser.sections(_blocks(panel, target), {"20": target}))
 
 
 def _phase(panel: NDArray[np.int8], target: TargetChromosome, threads: int = 1) -> NDArray[np.int8]:
     return phased_target({"20": target}, _sections(panel, target, threads))["20"].alleles
+
+
+def _crowd(seed: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """A panel of 10 haplotypes and 50 people."""
+    panel, truth = _people(seed)
+    everyone = np.concatenate([panel, truth], axis=1)
+    return np.ascontiguousarray(everyone[:, :10]), everyone[:, 10:110].copy()
 
 
 def _switches(truth: NDArray[np.int8], found: NDArray[np.int8]) -> float:
@@ -89,14 +96,42 @@ def test_few_switches(seed: int) -> None:
 
 def test_the_result_depends_on_neither_threads_nor_other_people() -> None:
     panel, truth = _people(3)
-    target = _target(truth)
+    target = _target(truth[:, :4])
+    assert not is_cohort(len(target.samples), panel.shape[1])
     one = _phase(panel, target)
     np.testing.assert_array_equal(_phase(panel, target, threads=3), one)
     assert target.unphased is not None
-    alone = TargetChromosome(target.sites, target.alleles[:, 4:6], ["t2"], target.unphased[:, 2:3])
-    np.testing.assert_array_equal(_phase(panel, alone), one[:, 4:6])
+    alone = TargetChromosome(target.sites, target.alleles[:, 2:4], ["t1"], target.unphased[:, 1:2])
+    np.testing.assert_array_equal(_phase(panel, alone), one[:, 2:4])
     turned = replace(target, alleles=target.alleles.reshape(-1, 2)[:, ::-1].reshape(target.alleles.shape))
     np.testing.assert_array_equal(_phase(panel, turned), one)
+
+
+def test_a_cohort_is_large_beside_the_panel() -> None:
+    assert [is_cohort(samples, 1000) for samples in (1, 24, 25, 5000)] == [False, False, True, True]
+
+
+def test_a_large_cohort_is_phased_by_itself_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, truth = _crowd(12)
+    given = truth.copy()
+    given[np.random.default_rng(6).random(given.shape) < 0.02] = -1
+    target = _target(given)
+    found = _phase(panel, target)
+    np.testing.assert_array_equal(_phase(panel, target, threads=3), found)
+    np.testing.assert_array_equal(
+        np.sort(found.reshape(-1, 2), axis=1), np.sort(target.alleles.reshape(-1, 2), axis=1)
+    )
+    monkeypatch.setattr(phasing, "COHORT", np.inf)
+    assert _switches(truth, found) < _switches(truth, _phase(panel, target)) / 2
+
+
+def test_known_phase_in_a_cohort_is_kept() -> None:
+    """Also of people all of whose genotypes are phased."""
+    panel, truth = _crowd(13)
+    known = np.random.default_rng(5).random((N_RECORDS, truth.shape[1] // 2)) < 0.3
+    known[:, :10] = True
+    pairs = _phase(panel, _target(truth, known)).reshape(N_RECORDS, -1, 2)
+    np.testing.assert_array_equal(pairs[known], truth.reshape(N_RECORDS, -1, 2)[known])
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
@@ -160,7 +195,7 @@ def test_homozygotes_and_unknown_records_are_left_alone() -> None:
     alignment = Alignment({"20": shifted}, GeneticMap.constant())
     block = SparseBlock.from_block(RecordBlock(target.sites, panel, np.ones((N_RECORDS, N_PANEL), bool)))
     blocks = list(alignment.typed_blocks([block]))
-    sections = Phaser(target.samples, 1, 1).sections(blocks, {"20": shifted})
+    sections = Phaser(target.samples, 1, 1, False).sections(blocks, {"20": shifted})
     np.testing.assert_array_equal(phased_target({"20": shifted}, sections)["20"].alleles, shifted.alleles)
 
 
@@ -184,7 +219,7 @@ def test_multiallelic_records() -> None:
     alignment = Alignment({"20": turned}, GeneticMap.constant())
     block = SparseBlock.from_block(RecordBlock(both, panel, np.ones((N_RECORDS, N_PANEL), bool)))
     sections = list(
-        Phaser(target.samples, 1, 1, True).sections(alignment.typed_blocks([block]), {"20": turned})
+        Phaser(target.samples, 1, 1, False, True).sections(alignment.typed_blocks([block]), {"20": turned})
     )
     assert _switches(truth, sections[0].alleles) < 0.07
     found = phased_target({"20": turned}, sections)["20"].alleles

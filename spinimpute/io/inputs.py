@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -95,6 +95,17 @@ class TargetChromosome:
     samples: list[str]
     unphased: NDArray[np.bool_] | None = None
     haploid: Haploids | None = None
+
+    def people(self, begin: int, end: int) -> TargetChromosome:
+        """Only the samples from begin to end."""
+        some = slice(begin, end)
+        return TargetChromosome(
+            self.sites,
+            self.alleles[:, 2 * begin : 2 * end],
+            self.samples[some],
+            None if self.unphased is None else self.unphased[:, some],
+            None if self.haploid is None else replace(self.haploid, samples=self.haploid.samples[some]),
+        )
 
 
 def read_panel(

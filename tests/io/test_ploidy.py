@@ -136,3 +136,18 @@ def test_human_x(length: int, begin: int, end: int) -> None:
     # Records that contradict what is known of X prevail.
     early = Haploids(np.array(HAPLOID), 100, 200, 50, 300)
     assert inside(early, length, None, 74, 75, 250, 251) == [False, True, True, False]
+
+
+def test_some_people_of_a_target_are_as_if_they_were_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.vcf", records({60: ("1|0", "0/1", "0|1")}))
+    found = read_target(path)["20"].people(1, 3)
+    alone = read_target(path, exclude_samples={"s0"})["20"]
+    np.testing.assert_array_equal(found.alleles, alone.alleles)
+    assert found.samples == alone.samples == ["s1", "s2"]
+    assert found.unphased is not None
+    assert alone.unphased is not None
+    np.testing.assert_array_equal(found.unphased, alone.unphased)
+    assert found.haploid is not None
+    assert alone.haploid is not None
+    np.testing.assert_array_equal(found.haploid.samples, alone.haploid.samples)
+    assert found.haploid.between(None) == alone.haploid.between(None)
