@@ -124,6 +124,8 @@ class Phaser:
         self, blocks: Iterable[TypedBlock], target: Mapping[str, TargetChromosome]
     ) -> Iterator[PhasedSection]:
         """Yield all typed records of the target, phased."""
+        if self.cohort and any(found.unphased is not None for found in target.values()):
+            logger.info("people are phased from each other too, as they are many beside the panel")
         for (name, *_), chromosome in groupby(blocks, key=_stretch):
             yield from self._chromosome(chromosome, target[name].unphased)
 

@@ -321,6 +321,7 @@ def test_an_unphased_target_is_phased_first(
         bodies.append(_body(out))
     assert bodies[0] == bodies[1]
     assert any("are unphased and are phased first" in message for message in caplog.messages)
+    assert any("from each other too" in message for message in caplog.messages)
     for record in cyvcf2.VCF(str(out)):
         genotypes = record.genotype.array()
         assert genotypes[:, 2].all()
