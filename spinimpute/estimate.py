@@ -30,24 +30,24 @@ class Coefficients:
 
     # Fitted to medians of three runs on two quiet cores (benchmarks/speed/README.md). Alleles of BCF and VCF
     # Zarr: CPU time of reading, in benchmarks/speed/panel_formats.md. Output: earlier runs of other cohorts.
-    start: float = 3.0
-    text_allele: float = 1.5e-9
+    start: float = 2.3
+    text_allele: float = 1.7e-9
     binary_allele: float = 0.6e-9
-    prepared_allele: float = 0.2e-9
+    prepared_allele: float = 0.13e-9
     zarr_allele: float = 3.9e-9
-    token: float = 2.9e-6
-    ordered_allele: float = 4.9e-9
-    written_genotype: float = 57e-9
-    base: float = 360.0
-    packed_bit: float = 0.035
-    dose: float = 3.8
-    block_allele: float = 0.83
-    target_allele: float = 2.0
-    batch_token: float = 2300.0
-    output_record: float = 7.5
-    output_genotype: float = 0.019
-    output_carrier: float = 25.0
-    output_growth: float = 0.79
+    token: float = 2.1e-6
+    ordered_allele: float = 4.5e-9
+    written_genotype: float = 56e-9
+    base: float = 260.0
+    packed_bit: float = 0.025
+    dose: float = 0.67
+    block_allele: float = 0.47
+    target_allele: float = 1.9
+    batch_token: float = 2100.0
+    output_record: float = 5.3
+    output_genotype: float = 0.098
+    output_carrier: float = 10.0
+    output_growth: float = 0.9
 
     def read_allele(self, panel: Kind) -> float:
         """Seconds per allele of a panel of a kind."""
