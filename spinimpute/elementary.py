@@ -14,7 +14,15 @@ from numba.extending import intrinsic
 # Leaves products and sums free to become one instruction, and ignores signs of zeros, infinities and NaN.
 # Sums are never put in another order (no `reassoc`), so that it does not matter what a kernel is compiled
 # with (tests/test_compilation.py). Checks of division would keep loops from becoming vectors.
-kernel = njit(cache=True, nogil=True, fastmath={"contract", "nsz", "nnan", "ninf"}, error_model="numpy")
+_FLAGS = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": {"contract", "nsz", "nnan", "ninf"},
+    "error_model": "numpy",
+}
+kernel = njit(**_FLAGS)
+# Only for other kernels: what would let Python call it takes as long to compile as the kernel itself.
+part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_FLAGS)
 
 _LOG2E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 # Added to a small number it leaves the nearest whole one in the lowest bits.

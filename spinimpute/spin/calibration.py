@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.elementary import exp, kernel, log
+from spinimpute.elementary import exp, kernel, log, part
 from spinimpute.spin.config import MARGIN
 from spinimpute.spin.kernels import linear, silu
 from spinimpute.spin.packing import CalibrationWeights
@@ -15,7 +15,7 @@ BLOCK = 256
 _LEAST, _MOST, _ONE = np.float32(MARGIN), np.float32(1 - MARGIN), np.float32(1)
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _take(table: NDArray[np.float32], first: int, last: int, out: NDArray[np.float32]) -> None:
     """Put columns of table (Q, D), of the queries from first to last, into rows of out (D, BLOCK)."""
     for q in range(first, last):
@@ -23,7 +23,7 @@ def _take(table: NDArray[np.float32], first: int, last: int, out: NDArray[np.flo
             out[d, q - first] = table[q, d]
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _to_logits(
     share: NDArray[np.float32],
     out: NDArray[np.float32],

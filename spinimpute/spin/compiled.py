@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.elementary import kernel, log
+from spinimpute.elementary import kernel, log, part
 from spinimpute.lanes import add, add_products, lower_to, raise_to
 from spinimpute.spin.calibration import calibrate
 from spinimpute.spin.config import LEAST_WEIGHT, UNKNOWN, SpinConfig
@@ -37,13 +37,13 @@ _UNKNOWN = np.float32(np.log(UNKNOWN))
 _LEAST_WEIGHT = np.float32(LEAST_WEIGHT)
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _flat(block: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a block (R, K, GROUP) as (R, K GROUP)."""
     return block.reshape(block.shape[0], block.shape[1] * block.shape[2])
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _gather_measures(
     net: NetworkWeights, measures: NDArray[np.float32], first: int, logs: NDArray[np.float32],
     best: NDArray[np.float32],
@@ -68,7 +68,7 @@ def _gather_measures(
                 lower_to(best, d * GROUP, logs, (d * n_context + k) * GROUP)
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _attend_to_sites(
     net: NetworkWeights, sites: NDArray[np.float32], first: int, about: NDArray[np.float32],
     hidden: NDArray[np.float32], weights: NDArray[np.float32],
@@ -94,7 +94,7 @@ def _attend_to_sites(
             row[i] *= known[i]
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _match_latents(
     match: NDArray[np.int8], first: int, weights: NDArray[np.float32], bits: NDArray[np.float32],
     latents: NDArray[np.float32],
@@ -154,7 +154,7 @@ def _embed(
         linear(net.latent, net.latent_bias, _flat(mixed), _flat(latent[j]))
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _between_datapoints(layer: LayerWeights, latent: NDArray[np.float32]) -> None:
     """XABD on latent (G, E, K, GROUP)."""
     n_groups, width, n_context, _ = latent.shape
@@ -178,7 +178,7 @@ def _between_datapoints(layer: LayerWeights, latent: NDArray[np.float32]) -> Non
                 add(latent[j], (e * n_context + k) * GROUP, told, (e * n_groups + j) * GROUP)
 
 
-@kernel  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def _hear(
     layer: LayerWeights, said: NDArray[np.float32], previous: NDArray[np.int16], following: NDArray[np.int16],
     first: int, received: NDArray[np.float32], latent: NDArray[np.float32],
