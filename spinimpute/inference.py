@@ -16,6 +16,7 @@ from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
 from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
 from spinimpute.li_stephens import run_chains
 from spinimpute.retrieval import Anchors, PanelOrders, order_panel, place_anchors, retrieve
+from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.network import Network
 from spinimpute.tokens import describe, task_features
 from spinimpute.windows import Window
@@ -78,10 +79,14 @@ class Engine:
         chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments, left_out)
         tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
         weights, spread = self.network.weigh(
-            tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
+            SpinInput(
+                tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
+            )
         )
         queries = copy_alleles(window.marks, segments, context.haplotype, weights, spread, chains.dose)
-        probability = self.network.calibrate(queries.frequency, queries.chain, queries.entropy, queries.query)
+        probability = self.network.calibrate(
+            QueryInput(queries.frequency, queries.chain, queries.entropy, queries.query)
+        )
         return queries, probability, chains.agreement
 
 

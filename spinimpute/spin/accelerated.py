@@ -15,6 +15,7 @@ from torch import Tensor
 from spinimpute.spin.checkpoint import LoadedModel
 from spinimpute.spin.config import SpinConfig
 from spinimpute.spin.device import BATCH_TOKENS, CUDA
+from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.model import Spin, entropy
 
 # Queries of a batch are filled up to a multiple of this.
@@ -38,35 +39,20 @@ class AcceleratedSpin:
         return max(1, BATCH_TOKENS[CUDA] // tokens)
 
     @torch.inference_mode()
-    def weigh(
-        self,
-        measures: NDArray[np.float32],
-        match: NDArray[np.int8],
-        sites: NDArray[np.float32],
-        task: NDArray[np.float32],
-        previous: NDArray[np.int16],
-        following: NDArray[np.int16],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return copying weights (T, A, K, H) and their entropy (T, A, H), as `network.Network`."""
-        n, n_anchors, n_context = previous.shape
-        tasks = np.broadcast_to(task, (n, *task.shape))
+        n, n_anchors, n_context = given.previous.shape
         rows = self.together(n_anchors * n_context)
-        arrays = (measures, match, sites, tasks, previous, following)
+        arrays = given._replace(task=np.broadcast_to(given.task, (n, *given.task.shape)))
         weights: Tensor = self._network(*(self._tensor(array, rows) for array in arrays))
         return weights[:n].contiguous().cpu().numpy(), entropy(weights)[:n].cpu().numpy()
 
     @torch.inference_mode()
-    def calibrate(
-        self,
-        frequency: NDArray[np.float32],
-        chain: NDArray[np.float32],
-        entropy: NDArray[np.float32],
-        query: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
+    def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
         """Return the probability (Q,) of carrying the allele, as `network.Network`."""
-        n = len(query)
+        n = len(asked.query)
         rows = -(-n // QUERY_ROWS) * QUERY_ROWS
-        features = (self._tensor(part, rows) for part in (frequency, chain, entropy, query))
+        features = (self._tensor(part, rows) for part in asked)
         probability: Tensor = torch.sigmoid(self._network.calibration(*features))
         return probability[:n].cpu().numpy()
 

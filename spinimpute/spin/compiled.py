@@ -14,6 +14,7 @@ from spinimpute.lanes import add, add_products, lower_to, raise_to
 from spinimpute.spin.calibration import calibrate
 from spinimpute.spin.config import LEAST_WEIGHT, UNKNOWN, SpinConfig
 from spinimpute.spin.device import BATCH_TOKENS, CPU
+from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.kernels import (
     GROUP,
     add_bias,
@@ -272,37 +273,23 @@ class CompiledSpin:
         """Those of one person, or of one haplotype if these are many."""
         return max(1, min(2, BATCH_TOKENS[CPU] // tokens))
 
-    def weigh(
-        self,
-        measures: NDArray[np.float32],
-        match: NDArray[np.int8],
-        sites: NDArray[np.float32],
-        task: NDArray[np.float32],
-        previous: NDArray[np.int16],
-        following: NDArray[np.int16],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return copying weights (T, A, K, H) and their entropy (T, A, H), as `network.Network`."""
-        n_targets, n_anchors, n_context = previous.shape
+        n_targets, n_anchors, n_context = given.previous.shape
         n_heads = self.config.heads
         weights = np.empty((n_targets, n_anchors, n_context, n_heads), np.float32)
         spread = np.empty((n_targets, n_anchors, n_heads), np.float32)
         width = self._network.latent.shape[0]
         latent = np.empty((-(-n_anchors // GROUP), width, n_context, GROUP), np.float32)
         for t in range(n_targets):
-            _embed(self._network, measures[t], match[t], sites[t], task, latent)
+            _embed(self._network, given.measures[t], given.match[t], given.sites[t], given.task, latent)
             for layer in self._layers:
-                _run_layer(layer, self.config.width, previous[t], following[t], latent)
+                _run_layer(layer, self.config.width, given.previous[t], given.following[t], latent)
             _weigh(self._network, latent, weights[t], spread[t])
         return weights, spread
 
-    def calibrate(
-        self,
-        frequency: NDArray[np.float32],
-        chain: NDArray[np.float32],
-        entropy: NDArray[np.float32],
-        query: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
+    def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
         """Return the probability (Q,) of carrying the allele, as `network.Network`."""
-        probability = np.empty(len(frequency), np.float32)
-        calibrate(self._calibration, frequency, chain, entropy, query, probability)
+        probability = np.empty(len(asked.query), np.float32)
+        calibrate(self._calibration, *asked, probability)
         return probability

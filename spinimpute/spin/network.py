@@ -11,6 +11,7 @@ from spinimpute.spin.checkpoint import LoadedModel
 from spinimpute.spin.compiled import CompiledSpin
 from spinimpute.spin.config import SpinConfig
 from spinimpute.spin.device import CPU
+from spinimpute.spin.inputs import QueryInput, SpinInput
 
 
 class Network(Protocol):
@@ -30,29 +31,11 @@ class Network(Protocol):
     def together(self, tokens: int) -> int:
         """Return how many targets with so many tokens each are best computed at a time."""
 
-    def weigh(
-        self,
-        measures: NDArray[np.float32],
-        match: NDArray[np.int8],
-        sites: NDArray[np.float32],
-        task: NDArray[np.float32],
-        previous: NDArray[np.int16],
-        following: NDArray[np.int16],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return copying weights (T, A, K, H), which sum to one over K, and their entropy (T, A, H) in nats.
+    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return copying weights (T, A, K, H), summing to one over K, and their entropy (T, A, H) in nats."""
 
-        measures (T, A, K, D), match (T, A, K, S), sites (T, A, S, C) and task (A, 2) as `tokens.Tokens`;
-        previous and following (T, A, K) as `retrieval.Context`.
-        """
-
-    def calibrate(
-        self,
-        frequency: NDArray[np.float32],
-        chain: NDArray[np.float32],
-        entropy: NDArray[np.float32],
-        query: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return the probability (Q,) of carrying the allele, for `copying.Queries`."""
+    def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
+        """Return the probability (Q,) of carrying the allele."""
 
 
 def start_network(model: LoadedModel, device: str) -> Network:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spinimpute.spin.compiled import CompiledSpin
 from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.kernels import GROUP
 from spinimpute.spin.model import Spin, entropy
 from spinimpute.spin.shapes import array_shapes
@@ -55,7 +56,7 @@ def test_weights_are_those_of_torch(shape: str, n_context: int, n_anchors: int) 
     with torch.inference_mode():
         expected = spin(*map(torch.from_numpy, (measures, match, sites, tasks, *neighbours)))
     compiled = CompiledSpin(spin.config, spin.arrays())
-    weights, spread = compiled.weigh(measures, match, sites, task, *neighbours)
+    weights, spread = compiled.weigh(SpinInput(measures, match, sites, task, *neighbours))
     np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(spread, entropy(expected), rtol=1e-3, atol=1e-4)
 
@@ -70,7 +71,7 @@ def test_probabilities_are_those_of_torch(n: int) -> None:
     query = rng.normal(size=(n, ODD.query_features)).astype(np.float32)
     with torch.inference_mode():
         logit = spin.calibration(*map(torch.from_numpy, (frequency, chain, spread, query)))
-    compiled = CompiledSpin(ODD, spin.arrays()).calibrate(frequency, chain, spread, query)
+    compiled = CompiledSpin(ODD, spin.arrays()).calibrate(QueryInput(frequency, chain, spread, query))
     np.testing.assert_allclose(compiled, torch.sigmoid(logit), rtol=1e-4, atol=1e-6)
 
 
