@@ -28,7 +28,8 @@ class Coefficients:
     compress better.
     """
 
-    # Fitted to medians of three runs on two quiet cores (benchmarks/speed/README.md). Alleles of BCF and VCF
+    # Fitted to medians of three runs on two quiet cores (benchmarks/speed/README.md); base and batch_token so
+    # that hardly a run takes more memory than is said, as --memory relies on it. Alleles of BCF and VCF
     # Zarr: CPU time of reading, in benchmarks/speed/panel_formats.md. Output: earlier runs of other cohorts.
     start: float = 2.3
     text_allele: float = 1.7e-9
@@ -38,12 +39,12 @@ class Coefficients:
     token: float = 2.1e-6
     ordered_allele: float = 4.5e-9
     written_genotype: float = 56e-9
-    base: float = 260.0
+    base: float = 365.0
     packed_bit: float = 0.025
     dose: float = 0.67
     block_allele: float = 0.47
     target_allele: float = 1.9
-    batch_token: float = 2100.0
+    batch_token: float = 900.0
     output_record: float = 5.3
     output_genotype: float = 0.098
     output_carrier: float = 10.0
