@@ -113,6 +113,7 @@ class _Cutter:
         if not self._held and not self._placed:
             self._start = float(block.cm[0])
         self._held.append(block)
+        # As long as nothing is full and the flank is not there, there is no need to look at all that is held.
         held = sum(len(each.variants.cm) for each in self._held)
         if held <= self._most and block.cm[-1] < self._start + self._core_cm + self._flank_cm:
             return

@@ -37,10 +37,10 @@ def _to_logits(
     for i in range(BLOCK):
         mixed[i] = 0
     for r in range(share.shape[0]):
-        row, part = out[r], share[r]
+        row, weight = out[r], share[r]
         for i in range(BLOCK):
             p = min(max(row[i], _LEAST), _MOST)
-            mixed[i] += part * p
+            mixed[i] += weight * p
             row[i] = log(p / (_ONE - p))
         for i in range(BLOCK):
             low[i] = min(low[i], row[i])
@@ -81,8 +81,8 @@ def calibrate(
         linear(net.second, net.second_bias, hidden, second)
         silu(second)
         for r in range(second.shape[0]):
-            part, weight = second[r], net.last[r]
+            row, weight = second[r], net.last[r]
             for i in range(BLOCK):
-                logit[i] += weight * part[i]
+                logit[i] += weight * row[i]
         for q in range(first, last):
             probability[q] = _ONE / (_ONE + exp(-(logit[q - first] + net.last_bias[0])))
