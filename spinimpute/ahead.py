@@ -23,7 +23,12 @@ class Ahead(Generic[T]):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     def __enter__(self) -> Self:
-        self._pending = self._pool.submit(next, self._source, None)
+        try:
+            self._pending = self._pool.submit(next, self._source, None)
+        except BaseException:
+            # A signal amid the start of the thread: nobody else knows of it, and it would wait for ever.
+            self._pool.shutdown(cancel_futures=True)
+            raise
         return self
 
     def __exit__(

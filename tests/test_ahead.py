@@ -33,6 +33,24 @@ def test_the_thread_has_ended_at_the_end() -> None:
     assert not any(thread.name.startswith("ahead") for thread in threading.enumerate())
 
 
+def test_a_signal_amid_the_start_of_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pool does not know of the thread then, which must end all the same."""
+    started = []
+
+    def start(thread: threading.Thread) -> None:
+        begin(thread)
+        started.append(thread)
+        raise KeyboardInterrupt
+
+    begin = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt) as error, Ahead(iter(range(100))):
+        pass
+    started[0].join(timeout=10)
+    assert not started[0].is_alive()
+    assert error.traceback  # which keeps the pool, as it does until the process ends
+
+
 def test_an_abandoned_reader_does_not_wait_for_its_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import errno
 import gzip
 import json
 import logging
+import signal
 import subprocess
 import sys
 import tomllib
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 from spinimpute import __version__
 from spinimpute.cli import app
+from spinimpute.cli.signals import EndedBySignal
 from spinimpute.config import ImputeConfig, TrainConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.tally import WindowDone
@@ -201,7 +203,8 @@ def test_quiet_shows_warnings_only(tmp_path: Path) -> None:
         (OSError(errno.ENOSPC, "No space left on device", "o.vcf.gz"), 1,
          "error: o.vcf.gz: No space left on device\n"),
         (MemoryError(), 1, "error: not enough memory; --memory SIZE makes it do less at a time\n"),
-        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (EndedBySignal(signal.SIGINT), 130, "interrupted\n"),
+        (EndedBySignal(signal.SIGTERM), 143, "terminated\n"),
     ],
 )  # fmt: skip
 def test_expected_errors_are_one_line(

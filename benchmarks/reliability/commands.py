@@ -150,6 +150,10 @@ def _become(words: list[str], out: Path, error: Path) -> None:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        # Before main has come to handle signals, or after: an interpreter of its own would end by the signal.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     except BaseException:
         import traceback
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
@@ -16,24 +14,20 @@ from spinimpute.cli import options, panel, parts
 from spinimpute.cli.beagle import NOTES, BeagleCommand
 from spinimpute.cli.examples import add_examples
 from spinimpute.cli.once import OnceCommand
-from spinimpute.cli.signals import Terminated, raise_on_sigterm
+from spinimpute.cli.signals import EndedBySignal, signals_raised
 from spinimpute.config import ImputeConfig, InputConfig, train_config
 from spinimpute.errors import SpinImputeError
 from spinimpute.limits import check_address_space, parse_size
 
-FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
+FAILED = 1
 
 
 class _ErrorBoundary(TyperGroup):
     """Expected errors become one line and exit status 1; anything else is a bug and shows its traceback."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         with _reported():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx: Any) -> Any:
-        with _reported():
-            return super().invoke(ctx)
+            return super().main(*args, **kwargs)
 
 
 @contextmanager
@@ -42,25 +36,19 @@ def _reported() -> Iterator[None]:
         yield
     except SpinImputeError as error:
         _stop(f"error: {error}", FAILED, error)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; nor can the interpreter flush what is left of it.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the process ends
-        raise typer.Exit(FAILED) from None
     except OSError as error:
         if error.errno is None:
             raise
         _stop(f"error: {error.filename or 'input or output'}: {error.strerror}", FAILED, error)
     except MemoryError as error:
         _stop("error: not enough memory; --memory SIZE makes it do less at a time", FAILED, error)
-    except Terminated as error:
-        _stop("terminated", TERMINATED, error)
-    except KeyboardInterrupt as error:
-        _stop("interrupted", INTERRUPTED, error)
+    except EndedBySignal as error:
+        _stop(str(error), error.status, error)
 
 
 def _stop(message: str, status: int, cause: BaseException) -> NoReturn:
     typer.echo(message, err=True)
-    raise typer.Exit(status) from cause
+    raise SystemExit(status) from cause
 
 
 app = typer.Typer(
@@ -79,8 +67,8 @@ app.add_typer(parts.app)
 
 def main() -> None:
     """Run the command line."""
-    raise_on_sigterm()
-    app()
+    with _reported(), signals_raised():  # here already: the command is put together by what follows
+        app()
 
 
 def _show_version(wanted: bool) -> None:
