@@ -14,14 +14,16 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 16
+# Few numbers that are always used together lie in so many.
+QUAD = 4
 # Leaves a product and a sum free to become one instruction.
 _FAST = ("contract",)
 
 
-def _vector(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
-    """A pointer to the LANES numbers of an array from element `at` on."""
+def _vector(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: int = LANES) -> Any:
+    """A pointer to the numbers of an array from element `at` on, as many as there are lanes."""
     data = context.make_array(kind)(context, builder, array).data
-    vector = ir.VectorType(ir.FloatType(), LANES)
+    vector = ir.VectorType(ir.FloatType(), lanes)
     return builder.bitcast(builder.gep(data, [at]), vector.as_pointer())
 
 
@@ -49,6 +51,13 @@ lower_to = _in_place(lambda builder, a, b: builder.select(builder.fcmp_ordered("
 raise_to = _in_place(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
+def _spread(builder: Any, number: Any, vector: Any) -> Any:
+    """A vector of one number."""
+    word, none = ir.IntType(32), ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(none, number, ir.Constant(word, 0))
+    return builder.shuffle_vector(first, none, ir.Constant(ir.VectorType(word, vector.count), [0] * vector.count))
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def add_scaled(typingctx: Any, out: Any, i: Any, x: Any, j: Any, factor: Any) -> Any:
     """Add factor times x[j : j + LANES] to out[i : i + LANES]."""
@@ -56,11 +65,7 @@ def add_scaled(typingctx: Any, out: Any, i: Any, x: Any, j: Any, factor: Any) ->
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = _vector(context, builder, signature.args[0], args[0], args[1])
         source = builder.load(_vector(context, builder, signature.args[2], args[2], args[3]), align=4)
-        vector, word = source.type, ir.IntType(32)
-        first = builder.insert_element(ir.Constant(vector, ir.Undefined), args[4], ir.Constant(word, 0))
-        lanes = ir.Constant(ir.VectorType(word, LANES), [0] * LANES)
-        factors = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), lanes)
-        product = builder.fmul(source, factors, flags=_FAST)
+        product = builder.fmul(source, _spread(builder, args[4], source.type), flags=_FAST)
         builder.store(builder.fadd(builder.load(to, align=4), product, flags=_FAST), to, align=4)
         return context.get_dummy_value()
 
@@ -91,3 +96,20 @@ def add_products(
 
     size = types.int64
     return types.void(out, size, x, size, size, y, size, size, size), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_between(typingctx: Any, out: Any, i: Any, x: Any, y: Any, j: Any, share: Any) -> Any:
+    """Add x + share (y - x), of x[j : j + QUAD] and y[j : j + QUAD], to out[i : i + QUAD]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        to = _vector(context, builder, kinds[0], args[0], args[1], QUAD)
+        a = builder.load(_vector(context, builder, kinds[2], args[2], args[4], QUAD), align=4)
+        b = builder.load(_vector(context, builder, kinds[3], args[3], args[4], QUAD), align=4)
+        risen = builder.fmul(builder.fsub(b, a), _spread(builder, args[5], a.type), flags=_FAST)
+        between = builder.fadd(a, risen, flags=_FAST)
+        builder.store(builder.fadd(builder.load(to, align=4), between), to, align=4)
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, x, y, types.int64, types.float32), codegen

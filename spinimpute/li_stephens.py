@@ -15,11 +15,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import masked, trailing_zeros
+from spinimpute.chain_doses import copy_segment, reach
 from spinimpute.copying import Segments
+from spinimpute.lanes import QUAD
 from spinimpute.left_out import leave_one_out
-from spinimpute.marks import HaplotypeMarks, skip_before
+from spinimpute.marks import HaplotypeMarks
 from spinimpute.mismatches import list_mismatches
+from spinimpute.pools import Blocks, gather_pools
 from spinimpute.retrieval import Anchors, Context
 from spinimpute.typed import TypedWindow
 
@@ -50,21 +52,6 @@ class Chains:
     posterior: NDArray[np.float32]
     dose: NDArray[np.float32]
     agreement: NDArray[np.float32]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _pool(haplotype: NDArray[np.int32], seat: NDArray[np.int32], pool: NDArray[np.int32]) -> int:
-    """List the distinct haplotypes of all contexts (A, K); seat gives each its place, -1 elsewhere. Return
-    how many.
-    """
-    n = 0
-    for a in range(haplotype.shape[0]):
-        for k in range(haplotype.shape[1]):
-            if seat[haplotype[a, k]] < 0:
-                seat[haplotype[a, k]] = n
-                pool[n] = haplotype[a, k]
-                n += 1
-    return n
 
 
 # Kernels with fast sums are inlined: compiled by themselves as well, they would add in another order in the
@@ -98,18 +85,18 @@ def _sweep(
     jump: NDArray[np.float32],
     odds: np.float32,
     backward: bool,
+    state: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
     """Fill out (A, S): the probability of each state at the gaps given the typed variants on one side of
-    them.
+    them, from weights state (S,) on, which become those at the other end.
 
-    jump (M + 1,) is the probability of a jump across each gap, from the variant before it; 0 at either end.
+    jump (M + 1,) is the probability of a jump across each gap, from the variant before it.
     """
     (n_typed, n), n_anchors = differs.shape, gap.shape[0]
-    state = np.empty(n, np.float32)
+    total = np.float32(0)
     for s in range(n):
-        state[s] = np.float32(1)
-    total = np.float32(n)
+        total += state[s]
     for i in range(n_anchors):
         a = n_anchors - 1 - i if backward else i
         if backward:
@@ -161,82 +148,92 @@ def _drop_negligible(posterior: NDArray[np.float32], weighs: NDArray[np.uint8]) 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add(
-    base: NDArray[np.float32], rise: NDArray[np.float32], share: np.float32, dose: NDArray[np.float32]
+def _enter(
+    state: NDArray[np.float32], before: NDArray[np.int32], n_old: int, old: NDArray[np.float32]
 ) -> None:
-    for i in range(N_CHAINS):
-        dose[i] += base[i] + share * rise[i]
+    """Turn the weights of a block's n_old states, state (S,), into those of the next block's, whose states were
+    before (S',) in it or not: who leaves jumps to any state of the next one. old (S,) is for use in here.
+    """
+    n = before.shape[0]
+    gone = np.float32(0)
+    for s in range(n_old):
+        old[s] = state[s]
+        gone += state[s]
+    for s in range(n):
+        if before[s] >= 0:
+            gone -= old[before[s]]
+    gone = max(gone, np.float32(0)) / np.float32(n)
+    for s in range(n):
+        state[s] = gone + (old[before[s]] if before[s] >= 0 else np.float32(0))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _copy_segment(
-    marks: HaplotypeMarks,
-    pool: NDArray[np.int32],
-    posterior: NDArray[np.float32],
-    weighs: NDArray[np.uint8],
-    left: int,
-    right: int,
-    share: NDArray[np.float32],
-    bounds: NDArray[np.int64],
-    common: NDArray[np.int64],
-    reached: NDArray[np.int64],
-    dose: NDArray[np.float32],
+def _enter_back(
+    state: NDArray[np.float32], before: NDArray[np.int32], n_old: int, old: NDArray[np.float32]
 ) -> None:
-    """Add to dose (V, P) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry in a
-    segment, whose bounds (2,) are given among all and among common variants.
-
-    Segments come one after the other: reached (S,) is how far each state's list of rare variants was read.
+    """The same against the direction: turn the state of a block, whose states were before (S,) in the previous
+    one, into one of n_old states of that.
     """
-    base, rise = np.empty(N_CHAINS, np.float32), np.empty(N_CHAINS, np.float32)
-    for s in range(pool.shape[0]):
-        if not (weighs[left, s] or weighs[right, s]):
-            continue
-        for i in range(N_CHAINS):
-            base[i] = posterior[i, left, s]
-            rise[i] = posterior[i, right, s] - base[i]
-        end = marks.starts[pool[s] + 1]
-        at = skip_before(marks.rare, reached[s], end, bounds[0])
-        while at < end and marks.rare[at] < bounds[1]:
-            _add(base, rise, share[marks.rare[at]], dose[marks.rare[at]])
-            at += 1
-        reached[s] = at
-        if common[0] == common[1]:
-            continue
-        for w in range(common[0] >> 6, ((common[1] - 1) >> 6) + 1):
-            word = masked(marks.words[pool[s], w], w, common[0], common[1])
-            while word != 0:
-                v = marks.common[(w << 6) + trailing_zeros(word)]
-                word &= word - np.uint64(1)
-                _add(base, rise, share[v], dose[v])
+    n = before.shape[0]
+    mean = np.float32(0)
+    for s in range(n):
+        old[s] = state[s]
+        mean += state[s]
+    mean /= np.float32(n)
+    for s in range(n_old):
+        state[s] = mean
+    for s in range(n):
+        if before[s] >= 0:
+            state[before[s]] = old[s]
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
-def _weigh(
-    differs: NDArray[np.uint8],
-    gap: NDArray[np.int64],
+def _forward(
+    panel: NDArray[np.uint64],
+    target: NDArray[np.int8],
+    low: int,
+    local: NDArray[np.int64],
     jump: NDArray[np.float32],
     odds: NDArray[np.float32],
-    seat: NDArray[np.int32],
-    haplotype: NDArray[np.int32],
-    first: int,
+    pool: NDArray[np.int32],
+    carried: NDArray[np.float32],
+    differs: NDArray[np.uint8],
     states: NDArray[np.float32],
+) -> None:
+    """Fill, for one block, differs (M, S) and states (P, A, S): the probability of each state given the typed
+    variants left of the anchor; carried (P, S) are weights at the block's beginning, and then at its end.
+    """
+    list_mismatches(panel, target, low, pool, differs)
+    for i in range(states.shape[0]):
+        _sweep(differs, local, jump[i], odds[i], False, carried[i, : pool.shape[0]], states[i])
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
+def _backward(
+    differs: NDArray[np.uint8],
+    local: NDArray[np.int64],
+    jump: NDArray[np.float32],
+    odds: NDArray[np.float32],
+    first: int,
+    carried: NDArray[np.float32],
+    states: NDArray[np.float32],
+    place: NDArray[np.int32],
     weighs: NDArray[np.uint8],
     posterior: NDArray[np.float32],
     agreement: NDArray[np.float32],
 ) -> None:
-    """Fill, for one target, states (P, A, S) and weighs (A, S) for copying, posterior (A, K, P) of its
-    context haplotype (A, K), and agreement (M,) from the typed variant `first` on.
+    """Turn states into what is copied, weighing where weighs (A, S), and fill posterior (A, K, P) of the
+    context haplotypes, whose states are place (A, K), and agreement (M',) from the typed variant `first` on.
     """
     beyond = np.empty(states.shape[1:], np.float32)
     for i in range(states.shape[0]):
-        _sweep(differs, gap, jump[i], odds[i], False, states[i])
-        _sweep(differs, gap, jump[i], odds[i], True, beyond)
+        _sweep(differs, local, jump[i], odds[i], True, carried[i, : states.shape[2]], beyond)
         if i == LEFT_OUT:
-            leave_one_out(differs, gap, jump[i], odds[i], states[i], beyond, first, agreement)
-        _combine(states[i], beyond, gap, jump[i])
-        for a in range(haplotype.shape[0]):
-            for k in range(haplotype.shape[1]):
-                posterior[a, k, i] = states[i, a, seat[haplotype[a, k]]]
+            leave_one_out(differs, local, jump[i], odds[i], states[i], beyond, first, agreement)
+        _combine(states[i], beyond, local, jump[i])
+        for a in range(place.shape[0]):
+            for k in range(place.shape[1]):
+                posterior[a, k, i] = states[i, a, place[a, k]]
         _drop_negligible(states[i], weighs)
 
 
@@ -249,42 +246,78 @@ def _run(
     jump: NDArray[np.float32],
     odds: NDArray[np.float32],
     haplotype: NDArray[np.int32],
+    edges: NDArray[np.int64],
+    near: NDArray[np.int64],
     marks: HaplotypeMarks,
     start: NDArray[np.int64],
     common: NDArray[np.int64],
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
     share: NDArray[np.float32],
     first: int,
     posterior: NDArray[np.float32],
     dose: NDArray[np.float32],
     agreement: NDArray[np.float32],
 ) -> None:
-    """Fill posterior (T, A, K, P), dose (T, V, P) and agreement (T, M); target is typed at panel variants
+    """Fill posterior (T, A, K, P), dose (T, V, P) and agreement (T, M'); target is typed at panel variants
     from low on, and left out from first on.
     """
-    n_target, n_anchors, _ = haplotype.shape
-    n_chains = jump.shape[0]
-    seat = np.full(panel.shape[0], -1, np.int32)
-    pool = np.empty(panel.shape[0], np.int32)
+    n_target, n_anchors, n_context = haplotype.shape
+    n_chains, n_blocks = jump.shape[0], near.shape[0]
+    seat = np.full((2, panel.shape[0]), -1, np.int32)
+    most = (near[:, 1] - near[:, 0]).sum() * n_context
+    pool, before, bounds = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(n_blocks + 1, np.int64)
+    place = np.empty((n_anchors, n_context), np.int32)
+    last = n_blocks - 1
+    typed = np.empty(n_blocks + 1, np.int64)  # where each block begins
+    typed[0], typed[n_blocks] = 0, target.shape[0]
+    for b in range(1, n_blocks):
+        typed[b] = gap[edges[b]]
+    at_state, at_differs = np.zeros(n_blocks + 1, np.int64), np.zeros(n_blocks + 1, np.int64)
     for t in range(n_target):
-        n = _pool(haplotype[t], seat, pool)
-        states = np.empty((n_chains, n_anchors, n), np.float32)
-        differs = np.empty((target.shape[0], n), np.uint8)
-        list_mismatches(panel, target[:, t], low, pool[:n], differs)
-        weighs = np.zeros((n_anchors, n), np.uint8)
-        _weigh(
-            differs, gap, jump, odds, seat, haplotype[t], first, states, weighs, posterior[t], agreement[t]
-        )
-        reached = marks.starts[pool[:n]]
-        for j in range(left.shape[0]):
-            if start[j + 1] > start[j]:
-                _copy_segment(
-                    marks, pool[:n], states, weighs, left[j], right[j], share,
-                    start[j : j + 2], common[j : j + 2], reached, dose[t],
-                )  # fmt: skip
-        for s in range(n):
-            seat[pool[s]] = -1
+        gather_pools(haplotype[t], edges, near, seat, bounds, pool, before, place)
+        widest = 0
+        for b in range(n_blocks):
+            n = bounds[b + 1] - bounds[b]
+            at_state[b + 1] = at_state[b] + n_chains * (edges[b + 1] + 1 - edges[b]) * n
+            at_differs[b + 1] = at_differs[b] + (typed[b + 1] - typed[b]) * n
+            widest = max(widest, n)
+        states, differs = np.empty(at_state[n_blocks], np.float32), np.empty(at_differs[n_blocks], np.uint8)
+        carried, spare = np.ones((n_chains, widest), np.float32), np.empty(widest, np.float32)
+        for b in range(n_blocks):
+            n = bounds[b + 1] - bounds[b]
+            if b > 0:
+                for i in range(n_chains):
+                    _enter(carried[i], before[bounds[b] : bounds[b + 1]], bounds[b] - bounds[b - 1], spare)
+            block_differs = differs[at_differs[b] : at_differs[b + 1]].reshape(typed[b + 1] - typed[b], n)
+            _forward(
+                panel, target[typed[b] : typed[b + 1], t], low + typed[b],
+                gap[edges[b] : edges[b + 1] + 1] - typed[b], jump[:, typed[b] : typed[b + 1] + 1], odds,
+                pool[bounds[b] : bounds[b + 1]], carried, block_differs,
+                states[at_state[b] : at_state[b + 1]].reshape(n_chains, edges[b + 1] + 1 - edges[b], n),
+            )  # fmt: skip
+        carried[:] = 1
+        for b in range(last, -1, -1):
+            n, n_here = bounds[b + 1] - bounds[b], edges[b + 1] + 1 - edges[b]
+            if b < last:
+                for i in range(n_chains):
+                    _enter_back(carried[i], before[bounds[b + 1] : bounds[b + 2]], n, spare)
+            block_states = states[at_state[b] : at_state[b + 1]].reshape(n_chains, n_here, n)
+            weighs = np.zeros((n_here, n), np.uint8)
+            own = slice(edges[b], edges[b + 1] + (b == last))
+            _backward(
+                differs[at_differs[b] : at_differs[b + 1]].reshape(typed[b + 1] - typed[b], n),
+                gap[edges[b] : edges[b + 1] + 1] - typed[b], jump[:, typed[b] : typed[b + 1] + 1], odds,
+                first - typed[b], carried, block_states, place[own], weighs, posterior[t, own], agreement[t],
+            )  # fmt: skip
+            begin = edges[b] + 1 if b > 0 else 0
+            states_pool = pool[bounds[b] : bounds[b + 1]]
+            reached = reach(marks, states_pool, start[begin])
+            for j in range(begin, edges[b + 1] + 1 + (b == last)):
+                if start[j + 1] > start[j]:
+                    copy_segment(
+                        marks, states_pool, block_states, weighs, max(j - 1 - edges[b], 0),
+                        min(j - edges[b], n_here - 1), share,
+                        start[j : j + 2], common[j : j + 2], reached, dose[t],
+                    )  # fmt: skip
 
 
 def jump_probability(cm: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -312,13 +345,14 @@ def run_chains(
     low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
     target = np.ascontiguousarray(window.target[low:high, targets])
     posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
-    dose = np.zeros((target.shape[1], len(segments.share), n_chains), np.float32)
+    dose = np.zeros((target.shape[1], len(segments.share), QUAD), np.float32)
     agreement = np.zeros((target.shape[1], left_out.stop - left_out.start), np.float32)
+    blocks = Blocks.of(anchors.cm)
     _run(
         window.panel_words, target, low, anchors.gap - low,
         jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
-        context.haplotype, marks, segments.start, np.searchsorted(marks.common, segments.start),
-        segments.left, segments.right, segments.share, left_out.start - low,
-        posterior, dose, agreement,
+        context.haplotype, blocks.edges, blocks.near,
+        marks, segments.start, np.searchsorted(marks.common, segments.start), segments.share,
+        left_out.start - low, posterior, dose, agreement,
     )  # fmt: skip
-    return Chains(posterior, dose, agreement)
+    return Chains(posterior, dose[:, :, :n_chains], agreement)

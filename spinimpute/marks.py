@@ -205,3 +205,15 @@ def skip_before(rare: NDArray[np.int32], at: int, end: int, variant: int) -> int
     while at < end and rare[at] < variant:
         at += 1
     return at
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def skip_far(rare: NDArray[np.int32], at: int, end: int, variant: int) -> int:
+    """As skip_before, for a variant that may be far."""
+    while at < end:
+        middle = (at + end) >> 1
+        if rare[middle] < variant:
+            at = middle + 1
+        else:
+            end = middle
+    return at
