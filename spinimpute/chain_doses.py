@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import masked, trailing_zeros
+from spinimpute.elementary import part
 from spinimpute.lanes import QUAD, add_between
 from spinimpute.marks import HaplotypeMarks, skip_before, skip_far
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@part  # type: ignore[untyped-decorator]
 def copy_segment(
     marks: HaplotypeMarks,
     pool: NDArray[np.int32],
@@ -25,8 +25,8 @@ def copy_segment(
     reached: NDArray[np.int64],
     dose: NDArray[np.float32],
 ) -> None:
-    """Add to dose (V, QUAD) what the states of posterior (P, A, S) that weigh (A, S) at either anchor carry in a
-    segment, whose bounds (2,) are given among all and among common variants.
+    """Add to dose (V, QUAD) what states of posterior (P, A, S), if they weigh (A, S) at either anchor, carry
+    in a segment, whose bounds (2,) are given among all and among common variants.
 
     Segments come one after the other: reached (S,) is how far each state's list of rare variants was read.
     """
@@ -53,11 +53,9 @@ def copy_segment(
                 add_between(dose, v * QUAD, before, after, 0, share[v])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def reach(
-    marks: HaplotypeMarks, pool: NDArray[np.int32], variant: int
-) -> NDArray[np.int64]:
-    """Where in the list of rare variants of each state of a pool (S,) those begin that are not before variant."""
+@part  # type: ignore[untyped-decorator]
+def reach(marks: HaplotypeMarks, pool: NDArray[np.int32], variant: int) -> NDArray[np.int64]:
+    """Where in the list of rare variants of each state those begin that are not before a variant (S,)."""
     reached = np.empty(pool.shape[0], np.int64)
     for s in range(pool.shape[0]):
         reached[s] = skip_far(marks.rare, marks.starts[pool[s]], marks.starts[pool[s] + 1], variant)

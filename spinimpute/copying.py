@@ -12,29 +12,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import masked, n_words, popcount, trailing_zeros
-from spinimpute.lanes import LANES, add_scaled
+from spinimpute.lanes import LANES, QUAD, add_scaled, any_above
+from spinimpute.li_stephens import Chains
 from spinimpute.marks import HaplotypeMarks, skip_before
+from spinimpute.segments import Segments
 
-# Log cM to the nearest anchor is floored by this, for variants at the anchor itself.
-FLOOR_CM = 1e-3
 # An allele that nobody in the context carries is asked about if a Li-Stephens chain gives it this dose.
-LEAST_DOSE = 1e-3
-
-
-@dataclass(frozen=True)
-class Segments:
-    """The V variants of a core cut at the anchors: segment j lies between anchors left[j] and right[j].
-
-    start (A + 2,) bounds in variants: segments j and j + 1 lie at anchor j; left, right (A + 1,) anchor
-    indices, equal before the first and after the last anchor; share (V,) of the right anchor, linear in cM;
-    query (V, 4) what `Calibration.forward` takes of each variant.
-    """
-
-    start: NDArray[np.int64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    share: NDArray[np.float32]
-    query: NDArray[np.float32]
+LEAST_DOSE = np.float32(1e-3)
 
 
 @dataclass(frozen=True)
@@ -51,33 +35,6 @@ class Queries:
     chain: NDArray[np.float32]
     entropy: NDArray[np.float32]
     query: NDArray[np.float32]
-
-
-def cut_segments(
-    cm: NDArray[np.float64],
-    log_odds: NDArray[np.float32],
-    anchor_cm: NDArray[np.float64],
-    task: NDArray[np.float32],
-) -> Segments:
-    """Cut variants at map positions cm (V,), ascending, at the anchors, whose token features are task
-    (A, 2); log_odds (V,) are those of the marked allele.
-    """
-    last = len(anchor_cm) - 1
-    inner = np.searchsorted(cm, anchor_cm)
-    start = np.concatenate([[0], inner, [len(cm)]]).astype(np.int64)
-    left = np.clip(np.arange(-1, last + 1), 0, last)
-    right = np.clip(np.arange(0, last + 2), 0, last)
-    segment = np.repeat(np.arange(last + 2), np.diff(start))
-    low, high = anchor_cm[left[segment]], anchor_cm[right[segment]]
-    span = high - low
-    # The outermost anchors have what lies beyond them to themselves.
-    alone = np.where(segment == 0, 1.0, np.where(segment == last + 1, 0.0, 0.5))
-    share = np.divide(cm - low, span, out=alone, where=span > 0)
-    near = np.minimum(np.abs(cm - low), np.abs(high - cm))
-    before, after = task[left[segment]], task[right[segment]]
-    about = before + share[:, None] * (after - before)
-    query = np.column_stack([log_odds, np.log(near + FLOOR_CM), about]).astype(np.float32)
-    return Segments(start, left, right, share.astype(np.float32), query)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -121,12 +78,11 @@ def _mark_carried(
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _mark_dosed(dose: NDArray[np.float32], carried: NDArray[np.uint64]) -> None:
-    """Set the bits of carried that a chain's dose (V, P) speaks of."""
+    """Set the bits of carried that a chain's dose (V, QUAD) speaks of."""
     for w in range(carried.shape[0]):
         word = np.uint64(0)
         for v in range(w << 6, min((w + 1) << 6, dose.shape[0])):
-            for i in range(dose.shape[1]):
-                word |= np.uint64(dose[v, i] > LEAST_DOSE) << np.uint64(v & 63)
+            word |= np.uint64(any_above(dose, v * QUAD, LEAST_DOSE)) << np.uint64(v & 63)
         carried[w] |= word
 
 
@@ -252,20 +208,19 @@ def copy_alleles(
     context: NDArray[np.int32],
     weights: NDArray[np.float32],
     entropy: NDArray[np.float32],
-    dose: NDArray[np.float32],
+    chains: Chains,
 ) -> Queries:
     """Sum the copying weights of the carriers of every variant, blended between the anchors linearly in cM.
 
-    context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H); dose (T, V, P) of the Li-Stephens
-    chains.
+    context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H).
     """
-    common = np.searchsorted(marks.common, segments.start)
+    common, dose = np.searchsorted(marks.common, segments.start), chains.padded
     carried = np.zeros((len(context), n_words(dose.shape[1])), np.uint64)
     n, n_heads = _find(marks, context, dose, segments.start, common, carried), weights.shape[3]
     weights = _fill_up(weights)
     frequency = np.zeros((n, weights.shape[3]), np.float32)
     target, variant = np.empty(n, np.int32), np.empty(n, np.int32)
-    chain, query = np.empty((n, dose.shape[2]), np.float32), np.empty((n, 4), np.float32)
+    chain, query = np.empty((n, chains.posterior.shape[3]), np.float32), np.empty((n, 4), np.float32)
     spread = np.empty((n, n_heads), np.float32)
     _copy(
         marks, context, weights, entropy, dose, segments.start, common, segments.left, segments.right,

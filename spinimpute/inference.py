@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.copying import Queries, Segments, copy_alleles, cut_segments
+from spinimpute.copying import Queries, copy_alleles
 from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
 from spinimpute.li_stephens import run_chains
 from spinimpute.retrieval import Anchors, PanelOrders, order_panel, place_anchors, retrieve
+from spinimpute.segments import Segments, cut_segments
 from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.network import Network
 from spinimpute.tokens import describe, task_features
@@ -83,7 +84,7 @@ class Engine:
                 tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
             )
         )
-        queries = copy_alleles(window.marks, segments, context.haplotype, weights, spread, chains.dose)
+        queries = copy_alleles(window.marks, segments, context.haplotype, weights, spread, chains)
         probability = self.network.calibrate(
             QueryInput(queries.frequency, queries.chain, queries.entropy, queries.query)
         )

@@ -17,13 +17,13 @@ LANES = 16
 # Few numbers that are always used together lie in so many.
 QUAD = 4
 # Leaves a product and a sum free to become one instruction.
-_FAST = ("contract",)
+CONTRACT = ("contract",)
 
 
-def _vector(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: int = LANES) -> Any:
+def vector_at(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: int = LANES) -> Any:
     """A pointer to the numbers of an array from element `at` on, as many as there are lanes."""
     data = context.make_array(kind)(context, builder, array).data
-    vector = ir.VectorType(ir.FloatType(), lanes)
+    vector = ir.VectorType(context.get_data_type(kind.dtype), lanes)
     return builder.bitcast(builder.gep(data, [at]), vector.as_pointer())
 
 
@@ -33,8 +33,8 @@ def _in_place(combine: Any) -> Any:
     @intrinsic  # type: ignore[untyped-decorator]
     def call(typingctx: Any, out: Any, i: Any, x: Any, j: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            to = _vector(context, builder, signature.args[0], args[0], args[1])
-            source = _vector(context, builder, signature.args[2], args[2], args[3])
+            to = vector_at(context, builder, signature.args[0], args[0], args[1])
+            source = vector_at(context, builder, signature.args[2], args[2], args[3])
             old, new = builder.load(to, align=4), builder.load(source, align=4)
             builder.store(combine(builder, old, new), to, align=4)
             return context.get_dummy_value()
@@ -51,11 +51,33 @@ lower_to = _in_place(lambda builder, a, b: builder.select(builder.fcmp_ordered("
 raise_to = _in_place(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
-def _spread(builder: Any, number: Any, vector: Any) -> Any:
-    """A vector of one number."""
+def spread(builder: Any, number: Any, vector: Any) -> Any:
+    """A vector, of that type, of one number."""
     word, none = ir.IntType(32), ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(none, number, ir.Constant(word, 0))
-    return builder.shuffle_vector(first, none, ir.Constant(ir.VectorType(word, vector.count), [0] * vector.count))
+    return builder.shuffle_vector(
+        first, none, ir.Constant(ir.VectorType(word, vector.count), [0] * vector.count)
+    )
+
+
+def zeros() -> Any:
+    """A vector of zeros."""
+    return ir.Constant(ir.VectorType(ir.FloatType(), LANES), [0.0] * LANES)
+
+
+def sum_of(builder: Any, vector: Any) -> Any:
+    """The sum of a vector's numbers, whose count is a power of two."""
+    word = ir.IntType(32)
+    while (lanes := vector.type.count) > 1:
+        low, high = (
+            builder.shuffle_vector(
+                vector, ir.Constant(vector.type, ir.Undefined),
+                ir.Constant(ir.VectorType(word, lanes // 2), list(range(first, first + lanes // 2))),
+            )
+            for first in (0, lanes // 2)
+        )  # fmt: skip
+        vector = builder.fadd(low, high)
+    return builder.extract_element(vector, ir.Constant(word, 0))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -63,10 +85,10 @@ def add_scaled(typingctx: Any, out: Any, i: Any, x: Any, j: Any, factor: Any) ->
     """Add factor times x[j : j + LANES] to out[i : i + LANES]."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to = _vector(context, builder, signature.args[0], args[0], args[1])
-        source = builder.load(_vector(context, builder, signature.args[2], args[2], args[3]), align=4)
-        product = builder.fmul(source, _spread(builder, args[4], source.type), flags=_FAST)
-        builder.store(builder.fadd(builder.load(to, align=4), product, flags=_FAST), to, align=4)
+        to = vector_at(context, builder, signature.args[0], args[0], args[1])
+        source = builder.load(vector_at(context, builder, signature.args[2], args[2], args[3]), align=4)
+        product = builder.fmul(source, spread(builder, args[4], source.type), flags=CONTRACT)
+        builder.store(builder.fadd(builder.load(to, align=4), product, flags=CONTRACT), to, align=4)
         return context.get_dummy_value()
 
     return types.void(out, types.int64, x, types.int64, types.float32), codegen
@@ -82,15 +104,15 @@ def add_products(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        to = _vector(context, builder, kinds[0], args[0], args[1])
+        to = vector_at(context, builder, kinds[0], args[0], args[1])
         total = cgutils.alloca_once_value(builder, builder.load(to, align=4))
         with cgutils.for_range(builder, args[8]) as loop:
             at_x = builder.add(args[3], builder.mul(loop.index, args[4]))
             at_y = builder.add(args[6], builder.mul(loop.index, args[7]))
-            a = builder.load(_vector(context, builder, kinds[2], args[2], at_x), align=4)
-            b = builder.load(_vector(context, builder, kinds[5], args[5], at_y), align=4)
-            product = builder.fmul(a, b, flags=_FAST)
-            builder.store(builder.fadd(builder.load(total), product, flags=_FAST), total)
+            a = builder.load(vector_at(context, builder, kinds[2], args[2], at_x), align=4)
+            b = builder.load(vector_at(context, builder, kinds[5], args[5], at_y), align=4)
+            product = builder.fmul(a, b, flags=CONTRACT)
+            builder.store(builder.fadd(builder.load(total), product, flags=CONTRACT), total)
         builder.store(builder.load(total), to, align=4)
         return context.get_dummy_value()
 
@@ -104,12 +126,43 @@ def add_between(typingctx: Any, out: Any, i: Any, x: Any, y: Any, j: Any, share:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        to = _vector(context, builder, kinds[0], args[0], args[1], QUAD)
-        a = builder.load(_vector(context, builder, kinds[2], args[2], args[4], QUAD), align=4)
-        b = builder.load(_vector(context, builder, kinds[3], args[3], args[4], QUAD), align=4)
-        risen = builder.fmul(builder.fsub(b, a), _spread(builder, args[5], a.type), flags=_FAST)
-        between = builder.fadd(a, risen, flags=_FAST)
+        to = vector_at(context, builder, kinds[0], args[0], args[1], QUAD)
+        a = builder.load(vector_at(context, builder, kinds[2], args[2], args[4], QUAD), align=4)
+        b = builder.load(vector_at(context, builder, kinds[3], args[3], args[4], QUAD), align=4)
+        risen = builder.fmul(builder.fsub(b, a), spread(builder, args[5], a.type), flags=CONTRACT)
+        between = builder.fadd(a, risen, flags=CONTRACT)
         builder.store(builder.fadd(builder.load(to, align=4), between), to, align=4)
         return context.get_dummy_value()
 
     return types.void(out, types.int64, x, y, types.int64, types.float32), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def any_above(typingctx: Any, x: Any, i: Any, least: Any) -> Any:
+    """Whether one of x[i : i + QUAD] is greater than least."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        numbers = builder.load(
+            vector_at(context, builder, signature.args[0], args[0], args[1], QUAD), align=4
+        )
+        above = builder.fcmp_ordered(">", numbers, spread(builder, args[2], numbers.type))
+        mask = builder.bitcast(above, ir.IntType(QUAD))
+        return builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
+
+    return types.boolean(x, types.int64, types.float32), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def total(typingctx: Any, x: Any, n: Any) -> Any:
+    """The sum of x[:n], where n is a multiple of LANES."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        sums = cgutils.alloca_once_value(builder, zeros())
+        steps = ir.Constant(args[1].type, LANES)
+        with cgutils.for_range(builder, builder.sdiv(args[1], steps)) as loop:
+            at = builder.mul(loop.index, steps)
+            more = builder.load(vector_at(context, builder, signature.args[0], args[0], at), align=4)
+            builder.store(builder.fadd(builder.load(sums), more), sums)
+        return sum_of(builder, builder.load(sums))
+
+    return types.float32(x, types.int64), codegen

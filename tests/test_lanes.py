@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute import lanes
-from spinimpute.lanes import LANES
+from spinimpute.lanes import LANES, QUAD
 
 IN_PLACE = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply,
@@ -64,3 +64,39 @@ def test_products(n: int) -> None:
         expected[LANES : 2 * LANES] += first * y.ravel()[1 + p * 3 * LANES :][:LANES]
     run(out, x, y, n)
     np.testing.assert_allclose(out.ravel(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_between() -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(out: Any, x: Any, y: Any, share: Any) -> None:
+        lanes.add_between(out, 5, x, y, 9, share)
+
+    out, x, y = arrays()
+    expected, a, b = out.copy().ravel(), x.ravel()[9 : 9 + QUAD], y.ravel()[9 : 9 + QUAD]
+    expected[5 : 5 + QUAD] += a + np.float32(0.3) * (b - a)
+    run(out, x, y, np.float32(0.3))
+    np.testing.assert_allclose(out.ravel(), expected, rtol=1e-5)
+
+
+def test_any_above() -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(x: Any, i: int, least: Any) -> Any:
+        return lanes.any_above(x, i, least)
+
+    x = np.zeros(3 * QUAD, np.float32)
+    x[QUAD + 2] = 0.5
+    least = np.float32(0.4)
+    assert [run(x, i, least) for i in range(len(x) - QUAD + 1)] == [
+        i <= QUAD + 2 < i + QUAD for i in range(len(x) - QUAD + 1)
+    ]
+    assert not run(x, QUAD, np.float32(0.5))
+
+
+@pytest.mark.parametrize("n", [0, LANES, 3 * LANES])
+def test_total(n: int) -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(x: Any, n: int) -> Any:
+        return lanes.total(x, n)
+
+    _, x, _ = arrays()
+    assert run(x.ravel(), n) == pytest.approx(x.ravel()[:n].sum(dtype=np.float64), abs=1e-5)

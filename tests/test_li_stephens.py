@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from test_retrieval import make_window
 
-from spinimpute.copying import Segments, cut_segments
-from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, LEFT_OUT, NEGLIGIBLE, jump_probability, run_chains
+from spinimpute import pools
+from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, LEFT_OUT, jump_probability, run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, order_panel, place_anchors, retrieve
+from spinimpute.segments import Segments, cut_segments
+from spinimpute.sweeps import NEGLIGIBLE
 from spinimpute.tokens import task_features
 from spinimpute.typed import TypedWindow
 
@@ -55,6 +57,87 @@ def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
                 )
             copied = _copied(expected, alleles[:, pool], anchors.cm, cm)
             np.testing.assert_allclose(found.dose[t, :, i], copied, rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(41, 47))
+def test_blocks_exchange_their_states(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short blocks, whose pools differ: a chain step by step, as matrices."""
+    monkeypatch.setattr(pools, "BLOCK_CM", 0.07)
+    monkeypatch.setattr(pools, "HALO_CM", 0.0)
+    window = make_window(seed, n_typed=30, n_panel=40)
+    anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 20, 26, 30]))
+    context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
+    marks, cm, segments = _untyped_core(window, anchors, seed)
+    found = run_chains(window, anchors, context, slice(0, 3), marks, segments)
+    alleles = marks.dense(N_UNTYPED)
+    jump = jump_probability(window.cm).astype(np.float64)
+    edges = pools.cut_blocks(anchors.cm, anchors.gap, 30).edges.tolist()
+    assert len(edges) >= 4
+    differing = 0
+    for t in range(3):
+        members = [np.unique(context.haplotype[t, a : b + 1]) for a, b in pairwise(edges)]
+        differing += sum(len(np.setxor1d(a, b)) for a, b in pairwise(members))
+        for i in range(len(JUMPS_PER_CM)):
+            expected = _by_blocks(window, anchors.gap, edges, members, jump[i], ERRORS[i], t)
+            for b, (first, last) in enumerate(pairwise(edges)):
+                for a in range(first, last + (last == edges[-1])):
+                    seats = np.searchsorted(members[b], context.haplotype[t, a])
+                    np.testing.assert_allclose(
+                        found.posterior[t, a, :, i], expected[b][a - first, seats], rtol=2e-3, atol=1e-6
+                    )
+                here = (cm >= (anchors.cm[first] if b else -np.inf)) & (
+                    cm < (anchors.cm[last] if last < edges[-1] else np.inf)
+                )
+                copied = _copied(
+                    expected[b], alleles[here][:, members[b]], anchors.cm[first : last + 1], cm[here]
+                )
+                np.testing.assert_allclose(found.dose[t, here, i], copied, rtol=2e-3, atol=1e-5)
+    assert differing > 0
+
+
+def _by_blocks(
+    window: TypedWindow,
+    gap: NDArray[np.int64],
+    edges: list[int],
+    members: list[NDArray[np.int32]],
+    jump: NDArray[np.float64],
+    error: float,
+    t: int,
+) -> list[NDArray[np.float64]]:
+    """Posteriors (A, S) at the anchors of each block, the shared ones once for either."""
+    target = window.target[:, t]
+    bounds = [0, *gap[edges[1:-1]].tolist(), len(target)]
+    step = [[(1 - j) * np.eye(len(each)) + j / len(each) for j in jump] for each in members]
+    emission = []
+    for each in members:
+        alleles = window.panel[:, each].astype(np.int8)
+        unlike = (alleles != target[:, None]) & (target >= 0)[:, None]
+        emission.append(np.where(unlike, error / (1 - error), 1.0))
+    exchange = []
+    for old, new in pairwise(members):
+        same = (old[:, None] == new).astype(float)
+        exchange.append(np.where(same.any(axis=1, keepdims=True), same, 1 / len(new)))
+    left: list[dict[int, NDArray[np.float64]]] = [{} for _ in members]
+    right: list[dict[int, NDArray[np.float64]]] = [{} for _ in members]
+    state = np.ones(len(members[0]))
+    for b in range(len(members)):
+        state = state @ exchange[b - 1] if b else state
+        left[b][bounds[b]] = state
+        for m in range(bounds[b], bounds[b + 1]):
+            state = (state @ step[b][m]) * emission[b][m]
+            left[b][m + 1] = state
+    state = np.ones(len(members[-1]))
+    for b in reversed(range(len(members))):
+        state = exchange[b] @ state if b < len(members) - 1 else state
+        right[b][bounds[b + 1]] = state
+        for m in reversed(range(bounds[b], bounds[b + 1])):
+            state = (step[b][m + 1] @ state) * emission[b][m]
+            right[b][m] = state
+    posteriors = []
+    for b, (first, last) in enumerate(pairwise(edges)):
+        rows = np.array([left[b][g] * (step[b][g] @ right[b][g]) for g in gap[first : last + 1].tolist()])
+        posteriors.append(rows / rows.sum(axis=1, keepdims=True))
+    return posteriors
 
 
 @pytest.mark.parametrize("seed", [31, 32])

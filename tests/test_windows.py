@@ -13,13 +13,16 @@ import torch
 from numpy.typing import NDArray
 from test_retrieval import mosaics
 
-from spinimpute.copying import LEAST_DOSE, copy_alleles, cut_segments
+from spinimpute.copying import LEAST_DOSE, copy_alleles
 from spinimpute.imputed import DOSE_TICKS
 from spinimpute.inference import ABSENT, Engine, choose_anchors
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import RecordBlock
+from spinimpute.lanes import QUAD
+from spinimpute.li_stephens import Chains
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.retrieval import order_panel, retrieve
+from spinimpute.segments import cut_segments
 from spinimpute.sites import Sites
 from spinimpute.spin.accelerated import AcceleratedSpin
 from spinimpute.spin.checkpoint import LoadedModel
@@ -217,7 +220,10 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
     segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
     bits = window.marks.dense(len(window.core.cm))
     dose = rng.random((4, len(bits), CONFIG.posteriors), np.float32) ** 9  # hardly anything, mostly
-    found = copy_alleles(window.marks, segments, context.haplotype, weights.numpy(), spread.numpy(), dose)
+    padded = np.concatenate([dose, np.zeros((4, len(bits), QUAD - CONFIG.posteriors), np.float32)], axis=2)
+    agreement = np.empty((4, 0), np.float32)
+    chains = Chains(np.empty((*context.haplotype.shape, CONFIG.posteriors), np.float32), padded, agreement)
+    found = copy_alleles(window.marks, segments, context.haplotype, weights.numpy(), spread.numpy(), chains)
     np.testing.assert_array_equal(found.chain, dose[found.target, found.variant])
     seen = set(zip(found.target.tolist(), found.variant.tolist(), strict=True))
     for j in range(len(segments.left)):

@@ -10,7 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spinimpute.copying import FLOOR_CM, LEAST_DOSE
+from spinimpute.copying import LEAST_DOSE
+from spinimpute.segments import FLOOR_CM
 from spinimpute.training.pseudo_targets import Draw
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.copying import cut_segments
 from spinimpute.li_stephens import run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
+from spinimpute.segments import cut_segments
 from spinimpute.tokens import Tokens, describe, task_features
 from spinimpute.training.sources import Source
 from spinimpute.typed import TypedWindow
