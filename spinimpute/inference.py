@@ -77,7 +77,9 @@ class Engine:
     ) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
         left_out = slice(window.core_typed, window.core_typed + len(window.core_variant))
-        chains = run_chains(window.flanked, anchors, context, targets, window.marks, segments, left_out)
+        chains = run_chains(
+            window.flanked, anchors, context, targets, window.marks, segments, window.first_typed, left_out
+        )
         tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
         weights, spread = self.network.weigh(
             SpinInput(

@@ -207,11 +207,12 @@ def run_chains(
     targets: slice,
     marks: HaplotypeMarks,
     segments: Segments,
+    first_typed: int,
     left_out: slice = slice(0, 0),
 ) -> Chains:
     """Run the chains over the typed variants of some targets, whose context this is, and copy what is marked
-    at the variants that the segments cut. Of typed variants between anchors, those of left_out are also left
-    out one by one.
+    at the variants that the segments cut. first_typed of the chromosome's typed variants come before the
+    window's. Of those between anchors, those of left_out are also left out one by one.
     """
     n_chains = len(JUMPS_PER_CM)
     low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
@@ -223,7 +224,7 @@ def run_chains(
     _run(
         window.panel_words, target, low, gap,
         jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
-        context.haplotype, cut_blocks(anchors.cm, gap, high - low),
+        context.haplotype, cut_blocks(anchors.cm, gap, high - low, first_typed + low),
         marks, segments.start, np.searchsorted(marks.common, segments.start), segments.share,
         left_out.start - low, posterior, dose, agreement,
     )  # fmt: skip

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from spinimpute.elementary import part
 
-# Blocks are cut at map positions, so that they are the same whatever window they lie in.
-BLOCK_CM = 0.25
+# Typed variants of a block. Sparse arrays need long ones: contexts a quarter cM away alone are too few.
+BLOCK = 64
 HALO_CM = 0.25
 
 
@@ -43,10 +43,16 @@ class Pools(NamedTuple):
     place: NDArray[np.int32]
 
 
-def cut_blocks(anchor_cm: NDArray[np.float64], gap: NDArray[np.int64], n_typed: int) -> Blocks:
-    """Cut anchors at map positions (A,), ascending, and before typed variants gap (A,)."""
+def cut_blocks(
+    anchor_cm: NDArray[np.float64], gap: NDArray[np.int64], n_typed: int, first_typed: int
+) -> Blocks:
+    """Cut anchors at map positions (A,), ascending, and before typed variants gap (A,).
+
+    first_typed of the chromosome's typed variants come before these ones: blocks are the same whatever window
+    they lie in.
+    """
     last = len(anchor_cm) - 1
-    cut = np.diff(np.floor(anchor_cm[:last] / BLOCK_CM))
+    cut = np.diff((first_typed + gap[:last]) // BLOCK)
     edges = np.concatenate([[0], np.flatnonzero(cut) + 1, [last]]).astype(np.int64)
     low = np.searchsorted(anchor_cm, anchor_cm[edges[:-1]] - HALO_CM, side="left")
     high = np.searchsorted(anchor_cm, anchor_cm[edges[1:]] + HALO_CM, side="right")

@@ -42,7 +42,7 @@ def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
     anchors = place_anchors(window.cm, np.array([0, 2, 5]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(1, 4), 3)
     marks, cm, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(1, 4), marks, segments)
+    found = run_chains(window, anchors, context, slice(1, 4), marks, segments, 0)
     assert found.dose.shape == (3, N_UNTYPED, len(JUMPS_PER_CM))
     alleles = marks.dense(N_UNTYPED)
     jump = jump_probability(window.cm)
@@ -62,16 +62,16 @@ def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(41, 47))
 def test_blocks_exchange_their_states(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Short blocks, whose pools differ: a chain step by step, as matrices."""
-    monkeypatch.setattr(pools, "BLOCK_CM", 0.07)
+    monkeypatch.setattr(pools, "BLOCK", 8)
     monkeypatch.setattr(pools, "HALO_CM", 0.0)
     window = make_window(seed, n_typed=30, n_panel=40)
     anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 20, 26, 30]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
     marks, cm, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(0, 3), marks, segments)
+    found = run_chains(window, anchors, context, slice(0, 3), marks, segments, 7)
     alleles = marks.dense(N_UNTYPED)
     jump = jump_probability(window.cm).astype(np.float64)
-    edges = pools.cut_blocks(anchors.cm, anchors.gap, 30).edges.tolist()
+    edges = pools.cut_blocks(anchors.cm, anchors.gap, 30, 7).edges.tolist()
     assert len(edges) >= 4
     differing = 0
     for t in range(3):
@@ -146,7 +146,7 @@ def test_typed_alleles_left_out_one_by_one(seed: int) -> None:
     anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 23]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
     marks, _, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(0, 3), marks, segments, slice(2, 20)).agreement
+    found = run_chains(window, anchors, context, slice(0, 3), marks, segments, 0, slice(2, 20)).agreement
     jump = jump_probability(window.cm)[LEFT_OUT].astype(np.float64)
     for t in range(3):
         panel = window.panel[:, np.unique(context.haplotype[t])].astype(np.int8)
@@ -219,6 +219,6 @@ def test_the_posterior_prefers_whoever_matches_on() -> None:
     anchors = place_anchors(window.cm, np.array([0, 20, 40]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 1), 3)
     marks, _, segments = _untyped_core(window, anchors, 1)
-    found = run_chains(window, anchors, context, slice(0, 1), marks, segments).posterior
+    found = run_chains(window, anchors, context, slice(0, 1), marks, segments, 0).posterior
     by_haplotype = {int(h): found[0, 1, k, 0] for k, h in enumerate(context.haplotype[0, 1])}
     assert by_haplotype[1] > by_haplotype[0] > by_haplotype[2]

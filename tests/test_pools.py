@@ -21,7 +21,7 @@ def _gather(haplotype: Any, blocks: Any, seat: Any) -> Any:
 
 def _blocks(rng: np.random.Generator, n_anchors: int) -> tuple[Blocks, NDArray[np.float64]]:
     cm = np.sort(rng.uniform(0, 2, n_anchors))
-    return cut_blocks(cm, np.arange(n_anchors, dtype=np.int64) * 3, 3 * n_anchors), cm
+    return cut_blocks(cm, np.arange(n_anchors, dtype=np.int64) * 9, 9 * n_anchors, 5), cm
 
 
 @given(st.integers(0, 1000), st.integers(1, 40))
@@ -30,7 +30,7 @@ def test_blocks_tile_the_anchors(seed: int, n_anchors: int) -> None:
     edges = blocks.edges.tolist()
     assert (edges[0], edges[-1]) == (0, n_anchors - 1)
     assert n_anchors == 1 or all(a < b for a, b in pairwise(edges))
-    assert blocks.typed.tolist() == [0, *(3 * np.array(edges[1:-1])).tolist(), 3 * n_anchors]
+    assert blocks.typed.tolist() == [0, *(9 * np.array(edges[1:-1])).tolist(), 9 * n_anchors]
     for (first, last), (low, high) in zip(pairwise(edges), blocks.near.tolist(), strict=True):
         near = (cm >= cm[first] - HALO_CM) & (cm <= cm[last] + HALO_CM)
         assert near[low:high].all()
@@ -41,7 +41,7 @@ def test_a_window_does_not_move_the_edges() -> None:
     rng = np.random.default_rng(3)
     blocks, cm = _blocks(rng, 200)
     part = slice(40, 160)
-    found = cut_blocks(cm[part], np.arange(120, dtype=np.int64), 120)
+    found = cut_blocks(cm[part], 9 * np.arange(120, dtype=np.int64), 9 * 120, 5 + 9 * part.start)
     inner = set((found.edges[1:-1] + part.start).tolist())
     assert inner == {edge for edge in blocks.edges.tolist() if part.start < edge < part.stop - 1}
     assert len(inner) > 3

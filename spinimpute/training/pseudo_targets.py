@@ -176,7 +176,7 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     log_odds = np.log(split.frequency / (1 - split.frequency)).astype(np.float32)
     segments = cut_segments(split.cm, log_odds, anchors.cm, task_features(window, anchors))
     marks = HaplotypeMarks.of(split.panel.view(np.bool_))
-    chains = run_chains(window, anchors, context, everybody, marks, segments)
+    chains = run_chains(window, anchors, context, everybody, marks, segments, first_typed=0)
     return Draw(
         panel=split.panel,
         truth=truth,
