@@ -18,6 +18,7 @@ _PIECE = 1 << 20  # compressed bytes read at a time
 _STREAM_PIECE = 1 << 16  # of plain gzip, whose ratio may be extreme
 _RUN = 64  # BGZF blocks decompressed together, 4 MiB at most
 _GZIP = zlib_ng.MAX_WBITS | 16
+_LARGEST = 1 << 16  # bytes that a BGZF block may hold
 # zlib-ng declares its error class as an instance.
 _FAULTS = (OSError, EOFError, struct.error, cast(type[Exception], zlib_ng.error))
 _BLOCK_HEADER = 18  # bytes of a BGZF block up to the end of its size
@@ -96,7 +97,7 @@ def _runs(file: BinaryIO) -> Iterator[list[bytes]]:
 
 
 def _inflate_run(blocks: list[bytes]) -> bytes:
-    return b"".join(zlib_ng.decompress(block, _GZIP) for block in blocks)
+    return b"".join(zlib_ng.decompress(block, _GZIP, _LARGEST) for block in blocks)
 
 
 def _inflate_stream(file: BinaryIO) -> Iterator[bytes]:
