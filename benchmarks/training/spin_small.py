@@ -39,15 +39,9 @@ def main() -> None:
             command += ["--validation", str(panel)]
         for panel in training + validation:
             command += ["--map", str(_map(Path(data, "maps"), panel))]
-        command += [
-            "--excludesamples",
-            str(children),
-            "--simulate",
-            str(SIMULATED),
-            "--steps",
-            str(STEPS),
-            *more,
-        ]
+        command += ["--excludesamples", str(children), "--simulate", str(SIMULATED), *more]
+        if "--steps" not in more:
+            command += ["--steps", str(STEPS)]
         print(shlex.join(command), flush=True)
         sys.exit(subprocess.run(command, check=False).returncode)
 
