@@ -1,8 +1,8 @@
 """The states of the Li-Stephens chains: the haplotypes of the contexts nearby, block of anchors by block.
 
 A window's contexts together hold many haplotypes, most of them for a short stretch. In a block the chains
-know those of its anchors and of the ones up to HALO_CM beyond; who is not in the next block's pool jumps at
-the anchor between the two, which belongs to both.
+know those of its anchors and of the ones up to HALO_CM, and HALO anchors, beyond; who is not in the next
+block's pool jumps at the anchor between the two, which belongs to both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from spinimpute.elementary import part
 
 # Typed variants of a block. Sparse arrays need long ones: contexts a quarter cM away alone are too few.
 BLOCK = 64
-HALO_CM = 0.25
+HALO_CM, HALO = 0.25, 16  # anchors at least
 
 
 class Blocks(NamedTuple):
@@ -56,6 +56,8 @@ def cut_blocks(
     edges = np.concatenate([[0], np.flatnonzero(cut) + 1, [last]]).astype(np.int64)
     low = np.searchsorted(anchor_cm, anchor_cm[edges[:-1]] - HALO_CM, side="left")
     high = np.searchsorted(anchor_cm, anchor_cm[edges[1:]] + HALO_CM, side="right")
+    low = np.minimum(low, np.maximum(edges[:-1] - HALO, 0))
+    high = np.maximum(high, np.minimum(edges[1:] + HALO, last) + 1)
     typed = np.concatenate([[0], gap[edges[1:-1]], [n_typed]]).astype(np.int64)
     return Blocks(edges, typed, np.column_stack([low, high]))
 

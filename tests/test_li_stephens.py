@@ -64,6 +64,7 @@ def test_blocks_exchange_their_states(seed: int, monkeypatch: pytest.MonkeyPatch
     """Short blocks, whose pools differ: a chain step by step, as matrices."""
     monkeypatch.setattr(pools, "BLOCK", 8)
     monkeypatch.setattr(pools, "HALO_CM", 0.0)
+    monkeypatch.setattr(pools, "HALO", 0)
     window = make_window(seed, n_typed=30, n_panel=40)
     anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 20, 26, 30]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)

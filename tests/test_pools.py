@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.pools import HALO_CM, Blocks, Pools, cut_blocks, gather_pools
+from spinimpute.pools import HALO, HALO_CM, Blocks, Pools, cut_blocks, gather_pools
 
 
 @njit  # type: ignore[untyped-decorator]
@@ -32,7 +32,9 @@ def test_blocks_tile_the_anchors(seed: int, n_anchors: int) -> None:
     assert n_anchors == 1 or all(a < b for a, b in pairwise(edges))
     assert blocks.typed.tolist() == [0, *(9 * np.array(edges[1:-1])).tolist(), 9 * n_anchors]
     for (first, last), (low, high) in zip(pairwise(edges), blocks.near.tolist(), strict=True):
+        number = np.arange(n_anchors)
         near = (cm >= cm[first] - HALO_CM) & (cm <= cm[last] + HALO_CM)
+        near |= (number >= first - HALO) & (number <= last + HALO)
         assert near[low:high].all()
         assert near.sum() == high - low
 
