@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.io.rows import ImputedBlock, LeftOutBlock
+from spinimpute.marks import skip_far
 from spinimpute.panel import TypedRecords, Variants
 from spinimpute.sites import Sites
 
@@ -96,13 +97,7 @@ def _spread(
 ) -> None:
     """Fill in the doses that are listed for the variants from first to last."""
     for t in range(starts.shape[0] - 1):
-        low, high = starts[t], starts[t + 1]
-        while low < high:
-            middle = (low + high) >> 1
-            if variant[middle] < first:
-                low = middle + 1
-            else:
-                high = middle
+        low = skip_far(variant, starts[t], starts[t + 1], first)
         while low < starts[t + 1] and variant[low] < last:
             dense[variant[low] - first, t] = np.float32(ticks[low]) / np.float32(DOSE_TICKS)
             low += 1

@@ -104,15 +104,13 @@ def _listen_right(
     n_chains, _, most = states.shape
     old, new = np.empty((n_chains, most), np.float32), np.zeros((n_chains, most), np.float32)
     moved = np.empty(most, np.float32)
-    n_blocks, longest = blocks.near.shape[0], 0
-    for b in range(n_blocks):
-        longest = max(longest, blocks.edges[b + 1] - blocks.edges[b] + 1)
-    beyond = np.empty((longest, most), np.float32)
+    n_blocks = blocks.near.shape[0]
     for b in range(n_blocks - 1, -1, -1):
         n, end = pools.start[b + 1] - pools.start[b], pools.start[min(b + 2, n_blocks)]
         (first, last), (low, high) = blocks.edges[b : b + 2], blocks.typed[b : b + 2]
         here = slice(first + b, last + b + 1)
-        local, unlike, right = gap[first : last + 1] - low, differs[low:high], beyond[: last - first + 1]
+        local, unlike = gap[first : last + 1] - low, differs[low:high]
+        right = np.empty((last - first + 1, most), np.float32)
         for i in range(n_chains):
             if b == n_blocks - 1:
                 new[i, :n] = 1

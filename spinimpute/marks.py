@@ -209,7 +209,7 @@ def skip_before(rare: NDArray[np.int32], at: int, end: int, variant: int) -> int
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def skip_far(rare: NDArray[np.int32], at: int, end: int, variant: int) -> int:
-    """As skip_before, for a variant that may be far."""
+    """As skip_before, for a variant that may be far: bisect."""
     while at < end:
         middle = (at + end) >> 1
         if rare[middle] < variant:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spinimpute.marks import HaplotypeMarks, VariantMarks
+from spinimpute.marks import HaplotypeMarks, VariantMarks, skip_before, skip_far
 
 
 def random_marks(seed: int, variants: int, haplotypes: int) -> NDArray[np.bool_]:
@@ -62,6 +62,17 @@ def test_by_haplotype(matrix: NDArray[np.bool_], cuts: list[int]) -> None:
     for n in range(matrix.shape[1]):
         listed = marks.rare[marks.starts[n] : marks.starts[n + 1]]
         assert listed.tolist() == np.flatnonzero(matrix[:, n] & rare).tolist()
+
+
+@given(st.lists(st.integers(0, 30), unique=True), st.integers(-1, 31), st.data())
+@settings(deadline=None)
+def test_skipping(variants: list[int], variant: int, data: st.DataObject) -> None:
+    """Step by step and by bisection, from any place in the list to any other."""
+    rare = np.array(sorted(variants), np.int32)
+    at, end = sorted(data.draw(st.tuples(*[st.integers(0, len(rare))] * 2)))
+    expected = at + int((rare[at:end] < variant).sum())
+    assert skip_before(rare, at, end, variant) == expected
+    assert skip_far(rare, at, end, variant) == expected
 
 
 def test_a_haplotype_that_carries_nothing_takes_the_place_of_a_number() -> None:
