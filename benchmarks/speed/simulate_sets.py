@@ -67,6 +67,7 @@ SETS = {
     # Without the panel's singletons, which at this size are a large share of all sites and of the text.
     "panel100k": SetSpec(_spec(1, 50_000, 200), seed=20_261_203, min_count=2),
     "one": SetSpec(_spec(10, 2_052, 1), seed=20_261_201, first_of="mb10"),
+    "cohort1000": SetSpec(_spec(10, 2_052, 1_000), seed=20_261_205),
     "cohort5000": SetSpec(_spec(2, 2_052, 5_000), seed=20_261_204),
 }
 

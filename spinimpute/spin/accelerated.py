@@ -7,6 +7,10 @@ not change a dose.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,12 +18,14 @@ from torch import Tensor
 
 from spinimpute.spin.checkpoint import LoadedModel
 from spinimpute.spin.config import SpinConfig
-from spinimpute.spin.device import BATCH_TOKENS, CUDA
+from spinimpute.spin.device import BATCH_TOKENS, CUDA, kind_of
 from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.model import Spin, entropy
 
 # Queries of a batch are filled up to a multiple of this.
 QUERY_ROWS = 1 << 15
+# Batches on the device together: one is carried there while another is computed. Bounds its memory.
+LANES = 3
 
 
 class AcceleratedSpin:
@@ -27,12 +33,15 @@ class AcceleratedSpin:
 
     def __init__(self, model: LoadedModel, device: str) -> None:
         self.device = device
-        self._network = Spin.of(model).to(device).eval()
+        self.spin = Spin.of(model).to(device).eval()
+        self._free: SimpleQueue[_Lane] = SimpleQueue()
+        for _ in range(LANES):
+            self._free.put(_Lane(device))
 
     @property
     def config(self) -> SpinConfig:
         """The network's shape."""
-        return self._network.config
+        return self.spin.config
 
     def together(self, tokens: int) -> int:
         """As many targets as fit; must not depend on how many there are."""
@@ -44,20 +53,50 @@ class AcceleratedSpin:
         n, n_anchors, n_context = given.previous.shape
         rows = self.together(n_anchors * n_context)
         arrays = given._replace(task=np.broadcast_to(given.task, (n, *given.task.shape)))
-        weights: Tensor = self._network(*(self._tensor(array, rows) for array in arrays))
-        return weights[:n].contiguous().cpu().numpy(), entropy(weights)[:n].cpu().numpy()
+        with self._lane() as lane:
+            weights: Tensor = self.spin(*(lane.send(array, rows) for array in arrays))
+            return lane.fetch(weights[:n]), lane.fetch(entropy(weights)[:n])
 
     @torch.inference_mode()
     def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
         """Return the probability (Q,) of carrying the allele, as `network.Network`."""
         n = len(asked.query)
         rows = -(-n // QUERY_ROWS) * QUERY_ROWS
-        features = (self._tensor(part, rows) for part in asked)
-        probability: Tensor = torch.sigmoid(self._network.calibration(*features))
-        return probability[:n].cpu().numpy()
+        with self._lane() as lane:
+            logits: Tensor = self.spin.calibration(*(lane.send(part, rows) for part in asked))
+            return lane.fetch(torch.sigmoid(logits)[:n])
 
-    def _tensor(self, array: NDArray[np.generic], rows: int) -> Tensor:
+    @contextmanager
+    def _lane(self) -> Iterator[_Lane]:
+        """A lane for the calling thread alone; waits for one."""
+        lane = self._free.get()
+        try:
+            with torch.cuda.stream(lane.stream):
+                yield lane
+        finally:
+            self._free.put(lane)
+
+
+class _Lane:
+    """Carries arrays to the device and back in a stream of its own, so that other lanes go on meanwhile."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        gpu = kind_of(device) == CUDA
+        self.stream = torch.cuda.Stream(device) if gpu else None  # type: ignore[no-untyped-call]
+
+    def send(self, array: NDArray[np.generic], rows: int) -> Tensor:
         """The array on the device, filled up with zeros to the given rows."""
-        filled = np.zeros((rows, *array.shape[1:]), array.dtype)
-        filled[: len(array)] = array
-        return torch.from_numpy(filled).to(self.device, non_blocking=True)
+        dtype = torch.from_numpy(np.empty(0, array.dtype)).dtype
+        filled = torch.zeros((rows, *array.shape[1:]), dtype=dtype, pin_memory=self.stream is not None)
+        filled.numpy()[: len(array)] = array
+        return filled.to(self._device, non_blocking=True)
+
+    def fetch(self, computed: Tensor) -> NDArray[np.float32]:
+        """What was computed, here; waits for it."""
+        here = torch.empty(computed.shape, dtype=computed.dtype, pin_memory=self.stream is not None)
+        here.copy_(computed, non_blocking=True)
+        if self.stream is not None:
+            self.stream.synchronize()
+        array: NDArray[np.float32] = here.numpy()
+        return array
