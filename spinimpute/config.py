@@ -81,6 +81,30 @@ class ImputeConfig(InputConfig):
         return self.nthreads or len(os.sched_getaffinity(0))
 
 
+@dataclass(frozen=True, kw_only=True)
+class CalibrateConfig(InputConfig):
+    """One calibration of a model on a panel; of the target, only its sites matter. Raises SpinImputeError for
+    a value out of range.
+    """
+
+    out: Path
+    model: str = "auto"
+    people: int = 2000  # of the panel, at most
+    device: str = "auto"
+    nthreads: int | None = None
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(self.people >= 1, "--people must be 1 or more", self.people)
+        _check_run(self.nthreads, self.seed)
+
+    @property
+    def model_name(self) -> str:
+        """The model's name or folder."""
+        return DEFAULT_MODEL if self.model == "auto" else self.model
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run; raises SpinImputeError for a value out of range."""

@@ -7,7 +7,7 @@ Neither threads nor a division of the target into parts change a dose.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
 from spinimpute.li_stephens import run_chains
 from spinimpute.retrieval import Anchors, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
+from spinimpute.site_trust import SiteTrust
 from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.network import Network
 from spinimpute.tokens import describe, task_features
@@ -32,10 +33,11 @@ ABSENT = 1e-4
 
 @dataclass(frozen=True)
 class Engine:
-    """A network, and how many threads feed it."""
+    """A network, how many threads feed it, and what is known of single sites."""
 
     network: Network
     threads: int
+    trust: SiteTrust = field(default_factory=SiteTrust)
 
     def impute(self, window: Window) -> ImputedWindow:
         """Impute every haplotype of the target at the core variants of a window."""
@@ -53,10 +55,12 @@ class Engine:
         size = self.network.together(len(anchors) * n_context)
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
 
+        trust = self.trust.at(window.sites, window.core)
         agreement = np.empty((len(window.core_variant), n_targets), np.uint16)
 
         def work(targets: slice) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
-            return self._batch(window, anchors, orders, segments, targets)
+            queries, probability, agree = self._batch(window, anchors, orders, segments, targets)
+            return queries, trust.correct(queries.variant, probability) if trust else probability, agree
 
         with ThreadPoolExecutor(self.threads) as pool:
             for targets, (queries, probability, agree) in zip(batches, pool.map(work, batches), strict=True):

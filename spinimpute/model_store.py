@@ -11,6 +11,7 @@ from spinimpute.errors import SpinImputeError
 
 CONFIG = "config.toml"
 WEIGHTS = "weights.safetensors"
+SITES = "sites.tsv.gz"  # of a calibrated model
 CARD = "MODEL_CARD.md"
 
 _PACKAGE = Path(__file__).resolve().parent

@@ -87,7 +87,7 @@ def impute(config: ImputeConfig, listener: Listener | None = None) -> ImputeSumm
 
 def make_engine(config: ImputeConfig, model: LoadedModel) -> Engine:
     """The model on its device."""
-    return Engine(start_network(model, choose_device(config.device)), config.threads)
+    return Engine(start_network(model, choose_device(config.device)), config.threads, model.trust)
 
 
 def provenance(config: ImputeConfig, model: str | None, panel: str) -> list[str]:

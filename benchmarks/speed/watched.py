@@ -129,7 +129,7 @@ class _WatchedNetwork:
 class _WatchedEngine(Engine):
     """An engine whose windows are timed."""
 
-    watch: _Watch
+    watch: _Watch = field(default_factory=_Watch)
 
     def impute(self, window: Window) -> ImputedWindow:
         """As the engine."""
@@ -181,7 +181,7 @@ def profile(config: ImputeConfig) -> Profile:
         if isinstance(network, AcceleratedSpin):
             spins.append(network.spin)
             _time_kernels(network.spin, watch)
-        return _WatchedEngine(_WatchedNetwork(network, watch), config.threads, watch)
+        return _WatchedEngine(_WatchedNetwork(network, watch), config.threads, watch=watch)
 
     with mock.patch.object(pipeline, "make_engine", make_engine):
         pipeline.impute(config)

@@ -15,7 +15,7 @@ from spinimpute.cli.beagle import NOTES, BeagleCommand
 from spinimpute.cli.examples import add_examples
 from spinimpute.cli.once import OnceCommand
 from spinimpute.cli.signals import EndedBySignal, signals_raised
-from spinimpute.config import ImputeConfig, InputConfig, train_config
+from spinimpute.config import CalibrateConfig, ImputeConfig, InputConfig, train_config
 from spinimpute.errors import SpinImputeError
 from spinimpute.limits import check_address_space, parse_size
 
@@ -187,6 +187,38 @@ def train(
         "layers": layers, "device": device, "nthreads": nthreads, "seed": seed,
     }  # fmt: skip
     run_train(train_config(config, given), quiet)
+
+
+@app.command(cls=OnceCommand)
+def calibrate(
+    ref: options.Ref,
+    gt: options.Gt,
+    out: options.CalibrateOut,
+    map: options.Map = None,
+    chrom: options.Chrom = None,
+    model: options.Model = CalibrateConfig.model,
+    people: options.PanelPeople = CalibrateConfig.people,
+    excludesamples: options.ExcludeSamples = None,
+    excludemarkers: options.ExcludeMarkers = None,
+    allow_overlap: options.AllowOverlap = False,
+    device: options.Device = CalibrateConfig.device,
+    nthreads: options.Threads = None,
+    seed: options.Seed = CalibrateConfig.seed,
+    quiet: options.Quiet = False,
+) -> None:
+    """Learn how far to trust each site of a panel, for targets typed as this one: better doses from then on.
+
+    The panel's people are imputed from each other, which takes as long as imputing so many. What comes out is
+    a model folder for --model.
+    """
+    from spinimpute.cli.runs import run_calibrate
+
+    config = CalibrateConfig(
+        ref=ref, gt=gt, out=out, map=map, chrom=chrom, model=model, people=people,
+        exclude_samples=excludesamples, exclude_markers=excludemarkers, allow_overlap=allow_overlap,
+        device=device, nthreads=nthreads, seed=seed,
+    )  # fmt: skip
+    run_calibrate(config, quiet)
 
 
 @app.command()

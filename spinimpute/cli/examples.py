@@ -55,6 +55,9 @@ EXAMPLES = {
         Example("Simulated regions alone", "--simulate 20 --out model"),
         Example("Settings from a file, more steps", "--config train.toml --steps 20000 --out model"),
     ),
+    "calibrate": (
+        Example("Learn the panel's sites for an array", f"{_INPUT} --map plink.map --out calibrated"),
+    ),
     "models": (Example("Names and model cards", ""),),
     "simulate": (
         Example("Two chromosomes of 1 Mb", "--people 300 --targets 20 --chromosomes 2 --out simulated"),

@@ -197,6 +197,11 @@ ConfigFile = Annotated[
     Path | None, _option("--config", text="TOML file of settings; options given here overrule it.", **_FILE)
 ]
 
+CalibrateOut = Annotated[Path, _option("--out", text="Model folder to write.", metavar="DIR")]
+PanelPeople = Annotated[
+    int, _option("--people", text="People of the panel to impute, at most.", metavar="N", min=1)
+]
+
 PlanOut = Annotated[Path, _option("--out", text="Plan to write, as JSON.", **_FILE)]
 PartWindows = Annotated[
     int, _option("--part-windows", text="Windows of a part at most; whole chromosomes if unphased.", min=1)

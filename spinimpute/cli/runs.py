@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from spinimpute.cli.meter import Meter, Silence, open_meter
 from spinimpute.cli.report import Journal, duration, megabytes, print_table, write_log
 from spinimpute.cli.run_report import check_inputs, write_report
-from spinimpute.config import ImputeConfig, InputConfig, TrainConfig
+from spinimpute.config import CalibrateConfig, ImputeConfig, InputConfig, TrainConfig
 from spinimpute.io.outputs import OutputNames
 from spinimpute.provenance import command_line
 
@@ -126,6 +126,29 @@ def run_train(config: TrainConfig, quiet: bool) -> None:
         )
 
 
+def run_calibrate(config: CalibrateConfig, quiet: bool) -> None:
+    """Calibrate and print what came of it; SpinImputeError as `training.calibration.calibrate`."""
+    from spinimpute.training.calibration import calibrate
+
+    with open_meter(quiet) as meter, hearing(Journal(), meter):
+        found = calibrate(config, CalibrationProgress(meter))
+        if not found.kept:
+            meter.log(
+                "the model is kept as it is: corrections did not help people they were not learned from"
+            )
+    if not quiet:
+        print_table(
+            {
+                "people": f"{found.people:,}",
+                "alleles": f"{found.alleles:,}",
+                "corrected": f"{found.corrected:,}",
+                "fewer errors": f"{1 - found.after / found.before:.1%}" if found.kept else "0.0%",
+                "time": duration(found.seconds),
+                "model": str(found.model),
+            }
+        )
+
+
 class ImputeProgress:
     """Hears the pipeline."""
 
@@ -167,6 +190,17 @@ class TrainProgress:
     def log(self, message: str) -> None:
         """Show a line."""
         self._meter.log(message)
+
+
+class CalibrationProgress:
+    """Hears a calibration."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def fold(self, done: int, folds: int) -> None:
+        """Show how many parts of the people are imputed."""
+        self._meter.update(done / folds, f"{done} of {folds} parts of the panel's people imputed", part=done)
 
 
 class _Warnings(logging.Handler):
