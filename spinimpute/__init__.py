@@ -13,6 +13,7 @@ from spinimpute.errors import SpinImputeError
 if TYPE_CHECKING:
     from spinimpute.api import (
         build_panel,
+        calibrate,
         evaluate,
         impute,
         load_dataset,
@@ -27,6 +28,7 @@ __all__ = [
     "SpinImputeError",
     "__version__",
     "build_panel",
+    "calibrate",
     "evaluate",
     "impute",
     "load_dataset",

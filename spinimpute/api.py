@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spinimpute.config import MAF_EDGES, ImputeConfig, train_config
+from spinimpute.config import MAF_EDGES, CalibrateConfig, ImputeConfig, train_config
 
 if TYPE_CHECKING:
     import xarray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spinimpute.prepare import PanelSummary
     from spinimpute.tally import ImputeSummary
     from spinimpute.tally import Listener as ImputeListener
+    from spinimpute.training.calibration import CalibrationListener, CalibrationSummary
     from spinimpute.training.dataset import DatasetFiles
     from spinimpute.training.loop import TrainListener, TrainSummary
 
@@ -106,6 +107,38 @@ def train(
         "device": device, "nthreads": nthreads, "seed": seed,
     }  # fmt: skip
     return run(train_config(_path(config), given), listener)
+
+
+def calibrate(
+    ref: FilePath,
+    gt: FilePath,
+    out: FilePath,
+    *,
+    map: FilePath | None = None,
+    chrom: str | None = None,
+    model: str = CalibrateConfig.model,
+    people: int = CalibrateConfig.people,
+    excludesamples: FilePath | None = None,
+    excludemarkers: FilePath | None = None,
+    allow_overlap: bool = CalibrateConfig.allow_overlap,
+    device: str = CalibrateConfig.device,
+    nthreads: int | None = None,
+    seed: int = CalibrateConfig.seed,
+    listener: CalibrationListener | None = None,
+) -> CalibrationSummary:
+    """Learn how far to trust each site of the panel ref for targets typed as gt, as `spinimpute calibrate`
+    does; the model in the folder out goes on to `impute`.
+
+    The summary's before and after are squared errors over haplotypes, in probability of ALT.
+    """
+    from spinimpute.training.calibration import calibrate as run
+
+    config = CalibrateConfig(
+        ref=Path(ref), gt=Path(gt), out=Path(out), map=_path(map), chrom=chrom, model=model, people=people,
+        exclude_samples=_path(excludesamples), exclude_markers=_path(excludemarkers),
+        allow_overlap=allow_overlap, device=device, nthreads=nthreads, seed=seed,
+    )  # fmt: skip
+    return run(config, listener)
 
 
 def evaluate(

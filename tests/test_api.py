@@ -38,7 +38,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = spinimpute.imputes
 
 
-@pytest.mark.parametrize("name", ["impute", "train", "simulate"])
+@pytest.mark.parametrize("name", ["impute", "train", "calibrate", "simulate"])
 def test_parameters_and_defaults_are_the_commands(name: str) -> None:
     command = inspect.signature(getattr(cli, name)).parameters
     function = inspect.signature(getattr(api, name)).parameters

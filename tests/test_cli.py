@@ -98,7 +98,7 @@ def test_imputing_on_a_cpu_takes_no_torch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["impute", "train", "models", "simulate", "panel", "plan", "run", "merge"]
+    "command", ["impute", "train", "calibrate", "models", "simulate", "panel", "plan", "run", "merge"]
 )
 def test_every_command_has_help(command: str) -> None:
     assert invoke(command, "--help").exit_code == 0

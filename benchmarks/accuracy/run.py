@@ -1,7 +1,7 @@
 """Run spinimpute, Beagle and Minimac4 on the same inputs and report accuracy, time and memory of each.
 
 python -m benchmarks.accuracy.run --data DIR --out RESULTS [--sets ...] [--arrays ...]
-    [--models ...] [--peers ...]
+    [--models ...] [--calibrate ...] [--peers ...]
 
 DIR holds a folder for each set: panel.bcf, truth.bcf, target.ARRAY.vcf.gz for each array, and plink.map;
 without one the tools run without a map. Needs bcftools and tabix; peers that are not installed and tools
@@ -24,7 +24,16 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy.report import Result, compare, quality_table, table
-from benchmarks.accuracy.tools import PEERS, Cost, Output, Problem, Setting, run_spinimpute
+from benchmarks.accuracy.tools import (
+    CALIBRATED,
+    PEERS,
+    Cost,
+    Output,
+    Problem,
+    Setting,
+    run_calibrated,
+    run_spinimpute,
+)
 from spinimpute.model_store import shipped_models
 
 Tool = Callable[[Problem, Setting], Output]
@@ -67,6 +76,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", help="default: every folder of DATA with a panel.bcf")
     parser.add_argument("--arrays", nargs="+", help="default: every array of a set")
     parser.add_argument("--models", nargs="*", default=[model.name for model in shipped_models()])
+    parser.add_argument(
+        "--calibrate", nargs="*", default=[], help="models to calibrate on each panel and array too"
+    )
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--score-only", action="store_true")
@@ -77,7 +89,7 @@ def earlier(work: Path, tools: Iterable[str]) -> list[Output]:
     """What an earlier run of the tools left in a folder."""
     outputs = []
     for tool in tools:
-        prepare = work / "prepare.log.txt.cost.json"
+        prepare = work / f"{'' if tool == 'minimac4' else f'{tool}.'}prepare.log.txt.cost.json"
         cost = work / f"{tool}.log.txt.cost.json"
         if not cost.exists():
             continue  # it failed
@@ -86,7 +98,7 @@ def earlier(work: Path, tools: Iterable[str]) -> list[Output]:
                 tool,
                 work / f"{tool}.vcf.gz",
                 Cost(**json.loads(cost.read_text())),
-                Cost(**json.loads(prepare.read_text())) if tool == "minimac4" else None,
+                Cost(**json.loads(prepare.read_text())) if prepare.exists() else None,
             )
         )
     return outputs
@@ -108,6 +120,7 @@ def main() -> None:
     given = arguments()
     sets = given.sets or sorted(path.parent.name for path in given.data.glob("*/panel.bcf"))
     tools: dict[str, Tool] = {Path(model).name: partial(run_spinimpute, model) for model in given.models}
+    tools |= {f"{Path(m).name}{CALIBRATED}": partial(run_calibrated, m) for m in given.calibrate}
     tools |= {peer: PEERS[peer] for peer in given.peers if shutil.which(peer)}
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from benchmarks.accuracy.scores import Truth, read_truth
 
+CALIBRATED = "-calibrated"
 MEASURE = Path(__file__).parents[1] / "measure.py"
 
 Command = list[str | Path]
@@ -91,6 +92,16 @@ def run_spinimpute(model: str, problem: Problem, setting: Setting) -> Output:
     command += ["--map", problem.map] if problem.map else []
     command += ["--model", model]
     return Output(name, imputed, run(command, setting.work / f"{name}.log.txt"))
+
+
+def run_calibrated(model: str, problem: Problem, setting: Setting) -> Output:
+    """Calibrate one of the models on the panel and the target's array, and impute with what comes out."""
+    folder = setting.work / f"{Path(model).name}{CALIBRATED}"
+    command: Command = [sys.executable, "-m", "spinimpute", "calibrate", "--ref", problem.panel]
+    command += ["--gt", problem.target, "--out", folder, "--nthreads", str(setting.threads)]
+    command += ["--map", problem.map] if problem.map else []
+    prepare = run([*command, "--model", model], setting.work / f"{folder.name}.prepare.log.txt")
+    return replace(run_spinimpute(str(folder), problem, setting), prepare=prepare)
 
 
 def run_beagle(problem: Problem, setting: Setting) -> Output:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.config import CalibrateConfig
-from spinimpute.model_store import SITES
+from spinimpute.model_store import CARD, SITES
 from spinimpute.site_trust import AlleleTrust, write_trust
 from spinimpute.spin.checkpoint import load_model, save_weights
 from spinimpute.training.leave_out import Fold, LeftOutRecord, impute_fold, make_folds, read_folds
@@ -86,7 +86,7 @@ def calibrate(config: CalibrateConfig, listener: CalibrationListener | None = No
     save_weights(config.out, model.config, model.weights, write_trust(found.trust) if kept else b"")
     if not kept:
         (config.out / SITES).unlink(missing_ok=True)
-    return CalibrationSummary(
+    summary = CalibrationSummary(
         people=sum(len(fold.people) for fold in folds),
         alleles=found.alleles,
         corrected=len(found.trust) if kept else 0,
@@ -95,6 +95,24 @@ def calibrate(config: CalibrateConfig, listener: CalibrationListener | None = No
         kept=kept,
         seconds=time.monotonic() - began,
         model=config.out,
+    )
+    (config.out / CARD).write_text(_card(config, str(model), summary))
+    return summary
+
+
+def _card(config: CalibrateConfig, model: str, summary: CalibrationSummary) -> str:
+    """What the model is, in Markdown."""
+    result = "The corrections did not help people that they were not from, so there are none."
+    if summary.kept:
+        result = (
+            f"{summary.corrected:,} of {summary.alleles:,} alleles have their odds corrected. The squared"
+            f" error of people whom the corrections are not from went from {summary.before:.1f} to"
+            f" {summary.after:.1f} ({1 - summary.after / summary.before:.1%} less)."
+        )
+    return (
+        f"# Calibrated model\n\n- Network: {model}\n- Panel: {config.ref}\n- Typed as: {config.gt}\n"
+        f"- People of the panel imputed from the others: {summary.people:,}\n\n{result}\n\n"
+        "Fit for this panel and array alone; elsewhere, use the model that it comes from.\n"
     )
 
 

@@ -15,7 +15,9 @@ from spinimpute.site_trust import SURE
 
 # Precisions of the priors on shift and factor; chosen on validation regions.
 SHIFT_PRIOR, FACTOR_PRIOR = 30.0, 120.0
-NEWTON_STEPS = 6
+NEWTON_STEPS = 30
+# No step is longer than this, or Newton's method may leap to and fro; none shorter than that matters.
+LONGEST, SHORTEST = 0.5, 1e-4
 # Log odds are no larger than those of this.
 LEAST = 1e-3
 # Parts of the haplotypes, each of which is predicted by what the others say.
@@ -101,6 +103,11 @@ def _fit(
                 h_bs += w * x
                 h_ss += w * x * x
         det = h_bb * h_ss - h_bs * h_bs
-        b += (h_ss * g_b - h_bs * g_s) / det
-        s += (h_bb * g_s - h_bs * g_b) / det
+        step_b, step_s = (h_ss * g_b - h_bs * g_s) / det, (h_bb * g_s - h_bs * g_b) / det
+        length = max(abs(step_b), abs(step_s))
+        shrunk = min(1.0, LONGEST / max(length, SHORTEST))
+        b += shrunk * step_b
+        s += shrunk * step_s
+        if length < SHORTEST:
+            break
     return b, s
