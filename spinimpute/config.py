@@ -97,6 +97,7 @@ class CalibrateConfig(InputConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require(self.people >= 1, "--people must be 1 or more", self.people)
+        _require(str(self.ref) != "-", "calibration reads --ref many times, so give a file", "-")
         _check_run(self.nthreads, self.seed)
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spinimpute.config import ImputeConfig, TrainConfig, train_config
+from spinimpute.config import CalibrateConfig, ImputeConfig, TrainConfig, train_config
 from spinimpute.errors import SpinImputeError
 
 
@@ -25,6 +25,13 @@ def test_values_out_of_range_are_refused(setting: str, value: float) -> None:
 def test_training_values_must_be_positive(setting: str) -> None:
     with pytest.raises(SpinImputeError, match=setting):
         TrainConfig(refs=(Path("r"),), out=Path("o"), **{setting: 0})  # type: ignore[arg-type]
+
+
+def test_calibration_reads_its_panel_many_times() -> None:
+    with pytest.raises(SpinImputeError, match="so give a file"):
+        CalibrateConfig(ref=Path("-"), gt=Path("g"), out=Path("o"))
+    with pytest.raises(SpinImputeError, match="people must be"):
+        CalibrateConfig(ref=Path("r"), gt=Path("g"), out=Path("o"), people=0)
 
 
 def test_training_needs_something_to_train_on() -> None:
