@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def draw(points: dict[str, Points], labels: tuple[str, str], out: Path, diagonal
         axes.set_xticks(range(len(ticks)), ticks)
     else:
         axes.plot([0, diagonal], [0, diagonal], color="grey", linewidth=1, linestyle="--")
-    for (tool, (x, y)), marker in zip(points.items(), "os^v", strict=False):
+    for (tool, (x, y)), marker in zip(points.items(), cycle("os^vDPX")):
         axes.plot(x, y, marker=marker, markersize=5, label=tool)
     axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.grid(alpha=0.3)
