@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.config import CalibrateConfig
+from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CARD, SITES
 from spinimpute.site_trust import AlleleTrust, write_trust
 from spinimpute.spin.checkpoint import load_model, save_weights
@@ -68,9 +69,14 @@ def calibrate(config: CalibrateConfig, listener: CalibrationListener | None = No
     """Calibrate config.model and leave the new model in config.out, without a table of sites if the
     corrections do not help people whom they were not learned from.
 
-    Raises SpinImputeError for input that cannot be imputed, and for a panel of too few people.
+    Raises SpinImputeError for input that cannot be imputed, for a panel of too few people, and where
+    config.out is no folder.
     """
     began = time.monotonic()
+    if config.out.exists() and not config.out.is_dir():
+        raise SpinImputeError(
+            "the model needs a folder", where=str(config.out), found="a file", remedy="give another --out"
+        )
     model = load_model(config.model_name)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{config.out.name}.", dir=config.out.parent) as scratch:

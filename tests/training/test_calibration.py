@@ -173,6 +173,15 @@ def test_a_panel_of_few_people_is_refused(config: CalibrateConfig, tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_is_no_place_for_a_model(config: CalibrateConfig, tmp_path: Path) -> None:
+    """It is said at once, not when all is computed."""
+    out = tmp_path / "file"
+    out.write_text("kept")
+    with pytest.raises(SpinImputeError, match="the model needs a folder; found a file"):
+        calibrate(CalibrateConfig(ref=Path("absent"), gt=config.gt, out=out))
+    assert out.read_text() == "kept"
+
+
 def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
     model = load_model("spin-small")
     calibration.save_weights(tmp_path, model.config, model.weights, calibration.write_trust([]))
