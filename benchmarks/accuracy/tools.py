@@ -74,8 +74,8 @@ def run(command: Sequence[str | Path], log: Path) -> Cost:
     return Cost(**json.loads(report.read_text()))
 
 
-def run_spinimpute(model: str, problem: Problem, setting: Setting) -> Output:
-    """Impute with this version of spinimpute and one of its models."""
+def run_spinimpute(model: str, problem: Problem, setting: Setting, *options: str) -> Output:
+    """Impute with this version of spinimpute and one of its models, and further options of the command."""
     name = Path(model).name
     imputed = setting.work / f"{name}.vcf.gz"
     command: Command = [
@@ -90,7 +90,7 @@ def run_spinimpute(model: str, problem: Problem, setting: Setting) -> Output:
     ]
     command += ["--out", imputed, "--nthreads", str(setting.threads)]
     command += ["--map", problem.map] if problem.map else []
-    command += ["--model", model]
+    command += ["--model", model, *options]
     return Output(name, imputed, run(command, setting.work / f"{name}.log.txt"))
 
 

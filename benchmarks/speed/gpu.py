@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from statistics import median
 
 import cyvcf2
 import numpy as np
 import torch
 
-from benchmarks.accuracy.tools import Command, Cost, Problem, run
+from benchmarks.accuracy.tools import Cost, Output, Problem, Setting, run_spinimpute
+from benchmarks.speed.measurements import median_cost
 from benchmarks.speed.run import EXAMPLES, describe_machine, read_problem
 from benchmarks.speed.watched import Ceilings, Profile, ceilings, profile
 from spinimpute.config import ImputeConfig
@@ -51,13 +50,11 @@ class Result:
     difference: Difference
 
 
-def impute(device: str, model: str, problem: Problem, out: Path, threads: int) -> Cost:
+def impute(device: str, model: str, problem: Problem, out: Path, threads: int) -> Output:
     """Impute in a process of its own."""
-    command: Command = [sys.executable, "-m", "spinimpute", "impute", "--ref", problem.panel]
-    command += ["--gt", problem.target, "--out", out / f"{device}.vcf.gz", "--model", model]
-    command += ["--device", device, "--nthreads", str(threads)]
-    command += ["--map", problem.map] if problem.map else []
-    return run(command, out / f"{device}.log.txt")
+    work = out / device
+    work.mkdir(parents=True, exist_ok=True)
+    return run_spinimpute(model, problem, Setting(work, threads), "--device", device)
 
 
 def compare(ours: Path, other: Path) -> Difference:
@@ -72,9 +69,12 @@ def compare(ours: Path, other: Path) -> Difference:
 def measure(problem: Problem, model: str, out: Path, threads: int, repeats: int) -> Result:
     """Everything about one set and model."""
     costs: dict[str, list[Cost]] = {device: [] for device in DEVICES}
+    imputed: dict[str, Path] = {}
     for _ in range(repeats):
         for device in DEVICES:
-            costs[device].append(impute(device, model, problem, out, threads))
+            output = impute(device, model, problem, out, threads)
+            costs[device].append(output.cost)
+            imputed[device] = output.imputed
     profiles = {}
     for device in DEVICES:
         config = ImputeConfig(
@@ -82,16 +82,8 @@ def measure(problem: Problem, model: str, out: Path, threads: int, repeats: int)
             device=device, nthreads=threads,
         )  # fmt: skip
         profiles[device] = profile(config)
-    difference = compare(out / "cpu.vcf.gz", out / "cuda.vcf.gz")
-    return Result(problem.name, model, {d: _median(c) for d, c in costs.items()}, profiles, difference)
-
-
-def _median(costs: list[Cost]) -> Cost:
-    return Cost(
-        median(cost.seconds for cost in costs),
-        median(cost.megabytes for cost in costs),
-        median(cost.cpu_seconds or 0 for cost in costs),
-    )
+    difference = compare(*(imputed[device] for device in DEVICES))
+    return Result(problem.name, model, {d: median_cost(c) for d, c in costs.items()}, profiles, difference)
 
 
 COLUMNS = (

@@ -41,12 +41,17 @@ class Measurement:
     @property
     def cost(self) -> Cost:
         """The median of each cost over the repeats."""
-        cpu = [cost.cpu_seconds for cost in self.repeats if cost.cpu_seconds is not None]
-        return Cost(
-            seconds=median(cost.seconds for cost in self.repeats),
-            megabytes=median(cost.megabytes for cost in self.repeats),
-            cpu_seconds=median(cpu) if cpu else None,
-        )
+        return median_cost(self.repeats)
+
+
+def median_cost(repeats: Sequence[Cost]) -> Cost:
+    """The median of each cost."""
+    cpu = [cost.cpu_seconds for cost in repeats if cost.cpu_seconds is not None]
+    return Cost(
+        seconds=median(cost.seconds for cost in repeats),
+        megabytes=median(cost.megabytes for cost in repeats),
+        cpu_seconds=median(cpu) if cpu else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from spinimpute.alignment import TypedBlock
 from spinimpute.config import CalibrateConfig, ImputeConfig
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.inputs import open_variants, panel_blocks
-from spinimpute.io.names import read_names
 from spinimpute.io.records import RecordBlock
 from spinimpute.job import open_job
 from spinimpute.pipeline import impute
+from spinimpute.side_inputs import SideInputs
 
 if TYPE_CHECKING:
     import cyvcf2
@@ -125,12 +125,12 @@ def read_folds(config: CalibrateConfig, folds: Sequence[Fold]) -> Iterator[LeftO
     """Yield the biallelic records that were not typed, with the people of all folds side by side."""
     import cyvcf2
 
-    excluded = read_names(config.exclude_samples, "excluded samples")
+    side = SideInputs.read(config)
     names = [name for fold in folds for name in fold.names]
-    with open_variants(config.ref, "panel", excluded) as panel:
+    with open_variants(config.ref, "panel", side.excluded) as panel:
         number = {name: i for i, name in enumerate(panel.samples)}
         columns = _columns(np.array([number[name] for name in names]))
-        rows = _rows(panel_blocks(panel), 2 * len(panel.samples))
+        rows = _rows(panel_blocks(panel, side.region), 2 * len(panel.samples))
         for records in zip(*(cyvcf2.VCF(str(fold.imputed)) for fold in folds), strict=True):
             first = records[0]
             if len(first.ALT) == 1 and first.INFO.get("IMP"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import cyvcf2
@@ -140,6 +141,15 @@ def test_records_are_read_with_the_truth(config: CalibrateConfig, tmp_path: Path
     predicted = np.stack([record.probability for record in records.values()])
     true = np.stack([record.truth for record in records.values()])
     assert np.corrcoef(predicted.ravel(), true.ravel())[0, 1] ** 2 > 0.5
+
+
+def test_a_region_is_enough(config: CalibrateConfig, tmp_path: Path) -> None:
+    part = replace(config, chrom="1:150000-300000")
+    folds = make_folds(part, tmp_path)[:1]
+    impute_fold(part, Path("models/spin-small").resolve(), folds[0])
+    pos = [record.site[1] for record in read_folds(part, folds)]
+    assert len(pos) > 100
+    assert 150_000 <= min(pos) <= max(pos) <= 300_000
 
 
 def test_corrections_that_do_not_help_are_dropped(
