@@ -24,7 +24,7 @@ LEAST_DOSE = np.float32(1e-3)
 @dataclass(frozen=True)
 class Queries:
     """Variants that somebody in the context or a chain carries: target (Q,), variant (Q,), and frequency (Q,
-    H), chain (Q, P), entropy (Q, H), query (Q, 4) as `Calibration.forward` takes them.
+    H), chain (Q, P), entropy (Q, H), query (Q, D) as `Calibration.forward` takes them.
 
     They are in order of target and variant.
     """
@@ -220,7 +220,10 @@ def copy_alleles(
     weights = _fill_up(weights)
     frequency = np.zeros((n, weights.shape[3]), np.float32)
     target, variant = np.empty(n, np.int32), np.empty(n, np.int32)
-    chain, query = np.empty((n, chains.posterior.shape[3]), np.float32), np.empty((n, 4), np.float32)
+    chain, query = (
+        np.empty((n, chains.posterior.shape[3]), np.float32),
+        np.empty((n, segments.query.shape[1]), np.float32),
+    )
     spread = np.empty((n, n_heads), np.float32)
     _copy(
         marks, context, weights, entropy, dose, segments.start, common, segments.left, segments.right,

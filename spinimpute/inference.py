@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.concordance import count_carriers, measure_concordance
 from spinimpute.copying import Queries, copy_alleles
 from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
 from spinimpute.li_stephens import run_chains
@@ -50,7 +51,10 @@ class Engine:
         anchors = choose_anchors(window, self.network.config.layers + CHAIN_ANCHORS)
         orders = order_panel(window.flanked, anchors)
         task = task_features(window.flanked, anchors)
-        segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
+        carriers = count_carriers(window.flanked, anchors, orders, window.marks, window.core.cm, self.threads)
+        segments = cut_segments(
+            window.core.cm, window.core.log_odds, anchors.cm, task, measure_concordance(carriers)
+        )
         n_context = min(self.network.config.context, window.flanked.haplotypes)
         size = self.network.together(len(anchors) * n_context)
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]

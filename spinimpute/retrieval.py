@@ -75,7 +75,7 @@ def run_score(left_cm: float, right_cm: float, n_matching: int, one_sided: bool)
 
 # Inlined, as a call with so many arrays takes longer than the score itself.
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _score(
+def score_match(
     panel: NDArray[np.uint64],
     target: NDArray[np.uint64],
     observed: NDArray[np.uint64],
@@ -85,6 +85,7 @@ def _score(
     low: int,
     high: int,
 ) -> float:
+    """Rank a packed panel haplotype (W,) by its match with a target haplotype (W,) around an anchor."""
     left = mismatch_left(panel, target, observed, gap, low)
     right = mismatch_right(panel, target, observed, gap, high)
     left_cm = anchor_cm - cm[max(left, low)] if gap > low else 0.0
@@ -194,7 +195,7 @@ def _retrieve(
             if a > 0:
                 n = _gather(chosen[t, a - 1], 0, k, stamp, mark, candidates, n)
             for c in range(n):
-                scores[c] = _score(
+                scores[c] = score_match(
                     panel[candidates[c]], target[t], observed[t], cm, gap[a], anchor_cm[a], low[a], high[a]
                 )
                 if favoured[candidates[c]] == mark:

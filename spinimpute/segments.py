@@ -17,7 +17,7 @@ class Segments:
 
     start (A + 2,) bounds in variants: segments j and j + 1 lie at anchor j; left, right (A + 1,) anchor
     indices, equal before the first and after the last anchor; share (V,) of the right anchor, linear in cM;
-    query (V, 4) what `Calibration.forward` takes of each variant.
+    query (V, 4 + N_FEATURES) what `Calibration.forward` takes of each variant.
     """
 
     start: NDArray[np.int64]
@@ -32,9 +32,11 @@ def cut_segments(
     log_odds: NDArray[np.float32],
     anchor_cm: NDArray[np.float64],
     task: NDArray[np.float32],
+    concordance: NDArray[np.float32],
 ) -> Segments:
     """Cut variants at map positions cm (V,), ascending, at the anchors, whose token features are task
-    (A, 2); log_odds (V,) are those of the marked allele.
+    (A, 2); log_odds (V,) are those of the marked allele, concordance (V, N_FEATURES) its
+    `measure_concordance`.
     """
     last = len(anchor_cm) - 1
     inner = np.searchsorted(cm, anchor_cm)
@@ -50,5 +52,5 @@ def cut_segments(
     near = np.minimum(np.abs(cm - low), np.abs(high - cm))
     before, after = task[left[segment]], task[right[segment]]
     about = before + share[:, None] * (after - before)
-    query = np.column_stack([log_odds, np.log(near + FLOOR_CM), about]).astype(np.float32)
+    query = np.column_stack([log_odds, np.log(near + FLOOR_CM), about, concordance]).astype(np.float32)
     return Segments(start, left, right, share.astype(np.float32), query)

@@ -220,6 +220,15 @@ class TestModels:
         message += "give a directory made by this version of spinimpute train"
         self.expect(commands, files, folder, message)
 
+    def test_a_network_of_another_version(self, commands: CommandServer, files: Files, folder: Path) -> None:
+        config = folder / "config.toml"
+        now = SpinConfig().query_features
+        config.write_text(config.read_text().replace(f"query_features = {now}", "query_features = 4"))
+        message = (
+            f"{config}: the network must take what this version measures; found query_features 4, not {now}; "
+        )
+        self.expect(commands, files, folder, message + "train the model again with this version")
+
     def test_an_unknown_device(self, commands: CommandServer, files: Files, tmp_path: Path) -> None:
         message = "--device: a device is auto, cpu, cuda or cuda:i; found 'tpu'; use --device cpu"
         given = words(files, "--out", tmp_path / "o", "--device", "tpu")

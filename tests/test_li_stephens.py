@@ -32,8 +32,8 @@ def _untyped_core(
         rng.random((N_UNTYPED, window.haplotypes)) < rng.choice([0.02, 0.3], (N_UNTYPED, 1))
     )
     cm = np.sort(rng.uniform(window.cm[0] - 0.05, window.cm[-1] + 0.05, N_UNTYPED))
-    log_odds = np.zeros(N_UNTYPED, np.float32)
-    return marks, cm, cut_segments(cm, log_odds, anchors.cm, task_features(window, anchors))
+    log_odds, concordance = np.zeros(N_UNTYPED, np.float32), np.zeros((N_UNTYPED, 0), np.float32)
+    return marks, cm, cut_segments(cm, log_odds, anchors.cm, task_features(window, anchors), concordance)
 
 
 @pytest.mark.parametrize("seed", [21, 22, 23])

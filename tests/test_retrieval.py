@@ -92,7 +92,7 @@ def test_scores_equal_the_reference() -> None:
     for a in range(0, len(anchors), 7):
         for t in range(window.target.shape[1]):
             for n in range(0, window.panel.shape[1], 9):
-                fast = retrieval._score(
+                fast = retrieval.score_match(
                     window.panel_words[n], window.target_words[t], window.observed_words[t], window.cm,
                     anchors.gap[a], anchors.cm[a], anchors.low[a], anchors.high[a],
                 )  # fmt: skip

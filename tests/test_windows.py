@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from test_retrieval import mosaics
 
+from spinimpute.concordance import N_FEATURES
 from spinimpute.copying import LEAST_DOSE, copy_alleles
 from spinimpute.imputed import DOSE_TICKS
 from spinimpute.inference import ABSENT, Engine, choose_anchors
@@ -217,7 +218,8 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
     weights = torch.softmax(raw, dim=2)
     spread = entropy(weights)
     task = task_features(window.flanked, anchors)
-    segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task)
+    concordance = rng.random((len(window.core.cm), N_FEATURES), np.float32)
+    segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task, concordance)
     bits = window.marks.dense(len(window.core.cm))
     dose = rng.random((4, len(bits), CONFIG.posteriors), np.float32) ** 9  # hardly anything, mostly
     padded = np.concatenate([dose, np.zeros((4, len(bits), QUAD - CONFIG.posteriors), np.float32)], axis=2)
@@ -225,6 +227,7 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
     chains = Chains(np.empty((*context.haplotype.shape, CONFIG.posteriors), np.float32), padded, agreement)
     found = copy_alleles(window.marks, segments, context.haplotype, weights.numpy(), spread.numpy(), chains)
     np.testing.assert_array_equal(found.chain, dose[found.target, found.variant])
+    np.testing.assert_array_equal(found.query[:, 4:], concordance[found.variant])
     seen = set(zip(found.target.tolist(), found.variant.tolist(), strict=True))
     for j in range(len(segments.left)):
         a, b = int(segments.left[j]), int(segments.right[j])

@@ -19,7 +19,7 @@ from safetensors.numpy import load, save
 from spinimpute.errors import SpinImputeError
 from spinimpute.model_store import CONFIG, SITES, WEIGHTS, find_model
 from spinimpute.site_trust import SiteTrust, read_trust
-from spinimpute.spin.config import SpinConfig
+from spinimpute.spin.config import INPUTS, SpinConfig
 from spinimpute.spin.shapes import array_shapes
 
 TABLE = "table_network"  # config.toml of `spinimpute.networks` holds it instead of "network"
@@ -64,7 +64,7 @@ def load_model(name: str) -> LoadedModel:
     """Load a model by name or directory, strictly and verified by digest.
 
     Raises SpinImputeError for an unknown name, unknown or missing config keys, a network of
-    `spinimpute.networks`, and weights or a table of sites that are corrupt or foreign.
+    `spinimpute.networks` or of other inputs, and weights or a table of sites that are corrupt or foreign.
     """
     stored = find_model(name)
     config, digests = _read_config(stored.folder / CONFIG)
@@ -131,4 +131,13 @@ def _read_config(path: Path) -> tuple[SpinConfig, dict[str, Any]]:
             where=str(path),
             remedy="give a directory made by this version of spinimpute train",
         )
-    return SpinConfig(**network), content
+    config, own = SpinConfig(**network), asdict(SpinConfig())
+    foreign = [f"{name} {network[name]}, not {own[name]}" for name in INPUTS if network[name] != own[name]]
+    if foreign:
+        raise SpinImputeError(
+            "the network must take what this version measures",
+            where=str(path),
+            found="; ".join(foreign),
+            remedy="train the model again with this version",
+        )
+    return config, content

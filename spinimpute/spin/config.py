@@ -13,6 +13,8 @@ FLOOR_CM = 0.002
 FLOOR_POSTERIOR = 1e-3
 # Weights below this have no part in the entropy, so that their logarithms stay finite.
 LEAST_WEIGHT = 1e-30
+# The sizes of what is measured for a network, which it cannot choose.
+INPUTS = ("runs", "counts", "posteriors", "task_features", "site_features", "query_features")
 # What a typed variant that is not known is worth in XABA beside one that is.
 UNKNOWN = 1e-9
 
@@ -34,7 +36,7 @@ class SpinConfig:
     posteriors: int = 3
     task_features: int = 2
     site_features: int = 4
-    query_features: int = 4
+    query_features: int = 14
 
 
 def log_offsets(config: SpinConfig) -> NDArray[np.float32]:

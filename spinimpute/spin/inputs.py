@@ -24,7 +24,7 @@ class SpinInput(NamedTuple):
 
 
 class QueryInput(NamedTuple):
-    """Untyped alleles that are asked about: frequency (Q, H), chain (Q, P), entropy (Q, H) and query (Q, 4)
+    """Untyped alleles that are asked about: frequency (Q, H), chain (Q, P), entropy (Q, H) and query (Q, D)
     as `model.Calibration.forward` takes them.
     """
 

@@ -79,8 +79,9 @@ class Calibration(nn.Module):
         """Return the logit (Q,) of carrying the allele.
 
         frequency (Q, H) of carriers by head; chain (Q, P) dose by Li-Stephens chain, as if of further heads;
-        entropy (Q, H) of the heads' weights in nats; query (Q, 4): panel log-odds of the allele, log cM to
-        the nearest anchor, log panel size, log map length of 8 typed variants.
+        entropy (Q, H) of the heads' weights in nats; query (Q, D): panel log-odds of the allele, log cM to
+        the nearest anchor, log panel size, log map length of 8 typed variants, and how far the panel's
+        relatives agree on the allele (`concordance.measure_concordance`).
         """
         bounded = torch.cat([frequency, chain], dim=-1).clamp(MARGIN, 1 - MARGIN)
         logits = torch.logit(bounded)
@@ -155,7 +156,7 @@ class Spin(nn.Module):
 
         weights (B, A, K, H) from `forward`; left, right (B, J, Q, K) carriers among the contexts at either
         end; share (B, J, Q) weight of the right anchor, linear in cM; chain (B, J, Q, P) and query (B, J, Q,
-        4) as `Calibration.forward`.
+        D) as `Calibration.forward`.
         """
         share = share.unsqueeze(-1)
         frequency = torch.lerp(

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinimpute.copying import LEAST_DOSE
-from spinimpute.segments import FLOOR_CM
 from spinimpute.training.pseudo_targets import Draw
 
 
@@ -22,7 +21,7 @@ class Batch:
 
     measures, match, sites, task, previous, following as `Spin.forward`; left, right (B, J, Q, K) uint8, which
     context haplotypes of the anchors at either end carry the allele; share (B, J, Q) weight of the right
-    anchor; chain (B, J, Q, P) and query (B, J, Q, 4) as `Calibration.forward`; truth (B, J, Q); asked (B, J,
+    anchor; chain (B, J, Q, P) and query (B, J, Q, D) as `Calibration.forward`; truth (B, J, Q); asked (B, J,
     Q) 1 for a real query, 0 for padding.
     """
 
@@ -95,17 +94,11 @@ def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at
     n_found = _polymorphic(draw.panel, draw.typed, first, last, left, right, draw.chain[t], found)
     n = min(out.truth.shape[2], n_found)
     chosen = rng.permutation(found[:n_found])[:n]
-    low, high = draw.anchors.cm[a], draw.anchors.cm[a + 1]
-    cm = draw.cm[chosen]
     out.left[at][:n] = draw.panel[chosen[:, None], left]
     out.right[at][:n] = draw.panel[chosen[:, None], right]
-    share = (cm - low) / (high - low) if high > low else np.full(n, 0.5)
-    out.share[at][:n] = share
+    out.share[at][:n] = draw.share[chosen]
     out.chain[at][:n] = draw.chain[t, chosen]
-    out.query[at][:n, 0] = draw.log_odds[chosen]
-    out.query[at][:n, 1] = np.log(np.minimum(cm - low, high - cm) + FLOOR_CM)
-    task = draw.tokens.task[a : a + 2]
-    out.query[at][:n, 2:] = task[0] + share[:, None] * (task[1] - task[0])
+    out.query[at][:n] = draw.query[chosen]
     out.truth[at][:n] = draw.truth[chosen, t]
     out.asked[at][:n] = 1
 
@@ -125,7 +118,7 @@ def sample_batch(
         right=np.zeros((*shape, context_size), np.uint8),
         share=np.zeros(shape, np.float32),
         chain=np.zeros((*shape, draws[0].chain.shape[2]), np.float32),
-        query=np.zeros((*shape, 4), np.float32),
+        query=np.zeros((*shape, draws[0].query.shape[1]), np.float32),
         truth=np.zeros(shape, np.float32),
         asked=np.zeros(shape, np.float32),
     )

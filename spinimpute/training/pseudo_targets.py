@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spinimpute.concordance import count_carriers, measure_concordance
 from spinimpute.li_stephens import run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
@@ -39,17 +40,17 @@ class Draw:
     """One imputation task with known answers.
 
     panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel;
-    cm (V,); typed (V,) bool; log_odds (V,) of that allele in the panel; first_variant (A,), the first variant
-    at or after each anchor; chain (T, V, P) dose by Li-Stephens chain; tokens, context and anchors of the T
-    targets.
+    typed (V,) bool; first_variant (A,), the first variant at or after each anchor; share (V,) and query
+    (V, D) as `Segments` has them; chain (T, V, P) dose by Li-Stephens chain; tokens, context and anchors of
+    the T targets.
     """
 
     panel: NDArray[np.uint8]
     truth: NDArray[np.uint8]
-    cm: NDArray[np.float64]
     typed: NDArray[np.bool_]
-    log_odds: NDArray[np.float32]
     first_variant: NDArray[np.int64]
+    share: NDArray[np.float32]
+    query: NDArray[np.float32]
     chain: NDArray[np.float32]
     anchors: Anchors
     context: Context
@@ -172,18 +173,20 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     window = TypedWindow.of(split.cm[typed], split.panel[typed], observed)
     anchors = place_anchors(window.cm, gaps)
     everybody = slice(0, truth.shape[1])
-    context = retrieve(window, anchors, order_panel(window, anchors), everybody, context_size)
+    orders = order_panel(window, anchors)
+    context = retrieve(window, anchors, orders, everybody, context_size)
     log_odds = np.log(split.frequency / (1 - split.frequency)).astype(np.float32)
-    segments = cut_segments(split.cm, log_odds, anchors.cm, task_features(window, anchors))
     marks = HaplotypeMarks.of(split.panel.view(np.bool_))
+    concordance = measure_concordance(count_carriers(window, anchors, orders, marks, split.cm))
+    segments = cut_segments(split.cm, log_odds, anchors.cm, task_features(window, anchors), concordance)
     chains = run_chains(window, anchors, context, everybody, marks, segments, first_typed=0)
     return Draw(
         panel=split.panel,
         truth=truth,
-        cm=split.cm,
         typed=typed,
-        log_odds=log_odds,
-        first_variant=np.searchsorted(split.cm, anchors.cm),
+        first_variant=segments.start[1:-1],
+        share=segments.share,
+        query=segments.query,
         chain=chains.dose,
         anchors=anchors,
         context=context,

@@ -53,7 +53,7 @@ def test_observed_alleles_are_mostly_right_and_missing_is_marked() -> None:
 
 def test_a_draw_marks_the_rarer_allele_and_keeps_its_shapes(draw: Draw) -> None:
     assert draw.panel.mean(axis=1).max() <= 0.5
-    assert draw.panel.shape[0] == draw.truth.shape[0] == len(draw.cm) == len(draw.typed)
+    assert draw.panel.shape[0] == draw.truth.shape[0] == len(draw.query) == len(draw.typed)
     n_targets, n_anchors, n_context = draw.context.haplotype.shape
     assert n_context == CONTEXT
     assert n_targets == draw.truth.shape[1]
