@@ -88,17 +88,18 @@ class _Queries:
 
 def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at: tuple[int, int]) -> None:
     """Fill one segment's queries: the stretch between anchors a and a + 1 of target t."""
-    first, last = int(draw.first_variant[a]), int(draw.first_variant[a + 1])
+    first, last = draw.segments.start[a + 1 : a + 3].tolist()
+    dose = draw.chains.dose[t]
     left, right = draw.context.haplotype[t, a], draw.context.haplotype[t, a + 1]
     found = np.empty(max(last - first, 1), np.int64)
-    n_found = _polymorphic(draw.panel, draw.typed, first, last, left, right, draw.chain[t], found)
+    n_found = _polymorphic(draw.panel, draw.typed, first, last, left, right, dose, found)
     n = min(out.truth.shape[2], n_found)
     chosen = rng.permutation(found[:n_found])[:n]
     out.left[at][:n] = draw.panel[chosen[:, None], left]
     out.right[at][:n] = draw.panel[chosen[:, None], right]
-    out.share[at][:n] = draw.share[chosen]
-    out.chain[at][:n] = draw.chain[t, chosen]
-    out.query[at][:n] = draw.query[chosen]
+    out.share[at][:n] = draw.segments.share[chosen]
+    out.chain[at][:n] = dose[chosen]
+    out.query[at][:n] = draw.segments.query[chosen]
     out.truth[at][:n] = draw.truth[chosen, t]
     out.asked[at][:n] = 1
 
@@ -117,8 +118,8 @@ def sample_batch(
         left=np.zeros((*shape, context_size), np.uint8),
         right=np.zeros((*shape, context_size), np.uint8),
         share=np.zeros(shape, np.float32),
-        chain=np.zeros((*shape, draws[0].chain.shape[2]), np.float32),
-        query=np.zeros((*shape, draws[0].query.shape[1]), np.float32),
+        chain=np.zeros((*shape, draws[0].chains.dose.shape[2]), np.float32),
+        query=np.zeros((*shape, draws[0].segments.query.shape[1]), np.float32),
         truth=np.zeros(shape, np.float32),
         asked=np.zeros(shape, np.float32),
     )

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.concordance import count_carriers, measure_concordance
-from spinimpute.li_stephens import run_chains
+from spinimpute.li_stephens import Chains, run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
-from spinimpute.segments import cut_segments
+from spinimpute.segments import Segments, cut_segments
 from spinimpute.tokens import Tokens, describe, task_features
 from spinimpute.training.sources import Source
 from spinimpute.typed import TypedWindow
@@ -40,18 +40,15 @@ class Draw:
     """One imputation task with known answers.
 
     panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel;
-    typed (V,) bool; first_variant (A,), the first variant at or after each anchor; share (V,) and query
-    (V, D) as `Segments` has them; chain (T, V, P) dose by Li-Stephens chain; tokens, context and anchors of
-    the T targets.
+    typed (V,) bool; segments of the variants between the anchors; chains, tokens and context of the T
+    targets.
     """
 
     panel: NDArray[np.uint8]
     truth: NDArray[np.uint8]
     typed: NDArray[np.bool_]
-    first_variant: NDArray[np.int64]
-    share: NDArray[np.float32]
-    query: NDArray[np.float32]
-    chain: NDArray[np.float32]
+    segments: Segments
+    chains: Chains
     anchors: Anchors
     context: Context
     tokens: Tokens
@@ -184,10 +181,8 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
         panel=split.panel,
         truth=truth,
         typed=typed,
-        first_variant=segments.start[1:-1],
-        share=segments.share,
-        query=segments.query,
-        chain=chains.dose,
+        segments=segments,
+        chains=chains,
         anchors=anchors,
         context=context,
         tokens=describe(window, anchors, context, chains.posterior, everybody),

@@ -53,11 +53,11 @@ def test_observed_alleles_are_mostly_right_and_missing_is_marked() -> None:
 
 def test_a_draw_marks_the_rarer_allele_and_keeps_its_shapes(draw: Draw) -> None:
     assert draw.panel.mean(axis=1).max() <= 0.5
-    assert draw.panel.shape[0] == draw.truth.shape[0] == len(draw.query) == len(draw.typed)
+    assert draw.panel.shape[0] == draw.truth.shape[0] == len(draw.segments.query) == len(draw.typed)
     n_targets, n_anchors, n_context = draw.context.haplotype.shape
     assert n_context == CONTEXT
     assert n_targets == draw.truth.shape[1]
-    assert len(draw.first_variant) == n_anchors >= 8
+    assert len(draw.segments.start) == n_anchors + 2 >= 10
 
 
 def test_the_same_seed_gives_the_same_draw_and_batch(source: Source, draw: Draw) -> None:
