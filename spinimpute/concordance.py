@@ -20,7 +20,7 @@ from spinimpute.retrieval import Anchors, PanelOrders, score_match
 from spinimpute.typed import TypedWindow
 
 # Haplotypes asked, evenly spread over the panel; more tell hardly more.
-ASKED = 1024
+ASKED = 512
 # On either side of a haplotype in either order: candidates for its best match, of which the first are its
 # neighbours.
 EACH_SIDE = 2
