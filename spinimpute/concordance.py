@@ -26,6 +26,8 @@ ASKED = 512
 EACH_SIDE = 2
 N_NEIGHBOURS = 4
 N_FEATURES = 10
+# Variants measured together, as what comes between takes some hundred bytes for each.
+_TOGETHER = 1 << 14
 # A variant's table: carried or not by the haplotype asked, by its best match, and by how many neighbours.
 _CELLS = (2, 2, N_NEIGHBOURS + 1)
 _COUNTS = _CELLS[2]
@@ -121,7 +123,7 @@ def _tabulate(
     asked: NDArray[np.int32],
     start: NDArray[np.int64],
     common: NDArray[np.int64],
-    table: NDArray[np.int32],
+    table: NDArray[np.int16],
 ) -> None:
     """Count for each variant the haplotypes asked (U,) by who carries it: table (V, cells) but for its first
     cell, nobody. The variants of anchor a are those from start[a] to start[a + 1].
@@ -169,14 +171,14 @@ def count_carriers(
     marks: HaplotypeMarks,
     cm: NDArray[np.float64],
     threads: int = 1,
-) -> NDArray[np.int32]:
+) -> NDArray[np.int16]:
     """Return (V, 2, 2, N_NEIGHBOURS + 1): for each variant of marks, at map positions cm (V,), how many of
     the haplotypes asked at the nearest anchor carry it or not, by their best match and by their neighbours.
     """
     asked = choose_asked(window.haplotypes)
     start = np.searchsorted(cm, (anchors.cm[1:] + anchors.cm[:-1]) / 2)
     start = np.concatenate([[0], start, [len(cm)]]).astype(np.int64)
-    table = np.zeros((len(cm), int(np.prod(_CELLS))), np.int32)
+    table = np.zeros((len(cm), int(np.prod(_CELLS))), np.int16)
     observed = np.full(window.panel_words.shape[1], ~np.uint64(0))
     common = np.searchsorted(marks.common, start)
 
@@ -196,16 +198,23 @@ def count_carriers(
     return table.reshape(-1, *_CELLS)
 
 
-def measure_concordance(table: NDArray[np.int32]) -> NDArray[np.float32]:
+def measure_concordance(table: NDArray[np.int16]) -> NDArray[np.float32]:
     """Return (V, N_FEATURES) of tables as `count_carriers` counts them: `_agreement` of neighbours, then of
     the best match.
     """
+    measures = np.empty((len(table), N_FEATURES), np.float32)
+    for v in range(0, len(table), _TOGETHER):
+        measures[v : v + _TOGETHER] = _measure(table[v : v + _TOGETHER])
+    return measures
+
+
+def _measure(table: NDArray[np.int16]) -> NDArray[np.float64]:
     by_neighbours, by_best = table.sum(axis=2), table.sum(axis=3)
     columns = [
         *_agreement(by_neighbours[:, 0], by_neighbours[:, 1]),
         *_agreement(by_best[:, 0], by_best[:, 1]),
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    return np.stack(columns, axis=1)
 
 
 def _agreement(lack: NDArray[np.int64], carry: NDArray[np.int64]) -> list[NDArray[np.float64]]:

@@ -53,8 +53,8 @@ def _score(window: TypedWindow, anchors: Anchors, a: int, asked: int, other: int
 
 def _exhaustive(
     window: TypedWindow, anchors: Anchors, marks: NDArray[np.bool_], cm: NDArray[np.float64]
-) -> NDArray[np.int32]:
-    table = np.zeros((len(cm), 2, 2, N_NEIGHBOURS + 1), np.int32)
+) -> NDArray[np.int16]:
+    table = np.zeros((len(cm), 2, 2, N_NEIGHBOURS + 1), np.int16)
     nearest = np.abs(cm[:, None] - anchors.cm).argmin(axis=1)
     for a, gap in enumerate(anchors.gap):
         left = reference.prefix_sorted(window.panel, gap)
@@ -95,7 +95,7 @@ def test_those_asked_are_whole_people_all_over_the_panel() -> None:
 @given(st.lists(st.integers(0, 30), min_size=20, max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_measures_are_those_of_the_haplotypes_one_by_one(counts: list[int]) -> None:
-    table = np.array(counts, np.int32).reshape(2, 2, N_NEIGHBOURS + 1)
+    table = np.array(counts, np.int16).reshape(2, 2, N_NEIGHBOURS + 1)
     table[:, 0, 0] += 1
     own, best, near = (np.repeat(axis.ravel(), table.ravel()) for axis in np.indices(table.shape))
     found = measure_concordance(table[None])[0]
