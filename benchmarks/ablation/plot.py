@@ -31,8 +31,8 @@ def main() -> None:
     axes.set_yticks(list(places), labels, fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.08, y=0.01)
-    axes.set_xlabel("fewer errors than Beagle 5.4 (%), five validation regions")
-    axes.legend(loc="lower right")
+    axes.set_xlabel("fewer errors than Beagle 5.4 (%), five validation regions", loc="right")
+    figure.legend(loc="outside upper right", ncols=2)
     figure.savefig(HERE / "gains.png", dpi=120)
 
 
