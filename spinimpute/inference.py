@@ -16,12 +16,12 @@ from spinimpute.concordance import count_carriers, measure_concordance
 from spinimpute.copying import Queries, copy_alleles
 from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
 from spinimpute.li_stephens import run_chains
-from spinimpute.retrieval import Anchors, PanelOrders, order_panel, place_anchors, retrieve
+from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
 from spinimpute.site_trust import SiteTrust
 from spinimpute.spin.inputs import QueryInput, SpinInput
 from spinimpute.spin.network import Network
-from spinimpute.tokens import describe, task_features
+from spinimpute.tokens import Tokens, describe, task_features
 from spinimpute.windows import Window
 
 # Typed gaps from one anchor to the next; blending between anchors makes more needless (design section 2).
@@ -89,16 +89,19 @@ class Engine:
             window.flanked, anchors, context, targets, window.marks, segments, window.first_typed, left_out
         )
         tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
-        weights, spread = self.network.weigh(
-            SpinInput(
-                tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
-            )
-        )
+        weights, spread = self.network.weigh(network_input(tokens, context))
         queries = copy_alleles(window.marks, segments, context.haplotype, weights, spread, chains)
         probability = self.network.calibrate(
             QueryInput(queries.frequency, queries.chain, queries.entropy, queries.query)
         )
         return queries, probability, chains.agreement
+
+
+def network_input(tokens: Tokens, context: Context) -> SpinInput:
+    """What the network is given of some targets, whose tokens and context these are."""
+    return SpinInput(
+        tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
+    )
 
 
 def choose_anchors(window: Window, halo: int) -> Anchors:

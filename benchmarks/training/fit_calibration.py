@@ -24,11 +24,11 @@ from torch.nn import functional
 from benchmarks.training.regions import SIMULATED, find_regions, write_relatives
 from spinimpute.config import TrainConfig
 from spinimpute.copying import copy_alleles
+from spinimpute.inference import network_input
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.spin.checkpoint import LoadedModel, load_model
 from spinimpute.spin.compiled import CompiledSpin
 from spinimpute.spin.config import SpinConfig
-from spinimpute.spin.inputs import SpinInput
 from spinimpute.spin.model import Calibration, Spin
 from spinimpute.training.pseudo_targets import draw_task
 from spinimpute.training.sources import Source, gather_sources, source_weights
@@ -98,12 +98,9 @@ def _queries(
     network: CompiledSpin, source: Source, seed: list[int], most: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     draw = draw_task(source, network.config.context, seed)
-    tokens, context = draw.tokens, draw.context
-    given = SpinInput(
-        tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
-    )
+    weights, spread = network.weigh(network_input(draw.tokens, draw.context))
     marks = HaplotypeMarks.of(draw.panel.view(np.bool_))
-    asked = copy_alleles(marks, draw.segments, context.haplotype, *network.weigh(given), draw.chains)
+    asked = copy_alleles(marks, draw.segments, draw.context.haplotype, weights, spread, draw.chains)
     first, last = draw.segments.start[[1, -2]]
     inside = (asked.variant >= first) & (asked.variant < last) & ~draw.typed[asked.variant]
     chosen = np.flatnonzero(inside)

@@ -2,7 +2,7 @@
 
 usage: python benchmarks/validation/make_sets.py DATA OUT
 
-DATA as for benchmarks/training/spin_small.py. Every set gets panel.bcf, truth.bcf, plink.map and
+DATA as for benchmarks/training/regions.py. Every set gets panel.bcf, truth.bcf, plink.map and
 target.dense.vcf.gz and target.sparse.vcf.gz, so that python -m benchmarks.accuracy.run --data OUT runs on
 it. A tenth of the people are targets; the arrays are drawn among SNPs with a panel MAF above
 5 %, one per 1.5 kb or per 5 kb.
