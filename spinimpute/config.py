@@ -123,9 +123,11 @@ class TrainConfig:
     layers: int = 2
     heads: int = 16
     inducing: int = 8
+    hidden: int = 32
     context: int = 64  # haplotypes
+    tasks: int = 800  # at most, drawn before the first step; 4 MB each with contexts of 32
     batch: int = 256  # anchors
-    learning_rate: float | None = None  # none: 3e-3, or 3e-4 when going on from a model
+    learning_rate: float | None = None  # none: 1.5e-3, or 3e-4 when going on from a model
     nthreads: int | None = None
     device: str = "auto"
     checkpoint_every: int = 500  # steps
@@ -136,7 +138,10 @@ class TrainConfig:
         _require(
             len(self.maps) in {0, 1, panels}, f"give no map, one, or {panels} (one per panel)", len(self.maps)
         )
-        for name in ("steps", "width", "layers", "heads", "inducing", "context", "batch", "checkpoint_every"):
+        for name in (
+            *("steps", "width", "layers", "heads", "inducing", "hidden", "context"),
+            *("tasks", "batch", "checkpoint_every"),
+        ):
             _require(getattr(self, name) >= 1, f"{name} must be 1 or more", getattr(self, name))
         _require(self.simulate >= 0, "simulate must be 0 or more", self.simulate)
         _require(self.peak_learning_rate > 0, "learning_rate must be above 0", self.learning_rate)
@@ -147,7 +152,7 @@ class TrainConfig:
         """What the optimiser rises to: a model that is trained already is spoilt by large steps."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return 3e-4 if self.init else 3e-3
+        return 3e-4 if self.init else 1.5e-3
 
 
 def train_config(path: Path | None, given: Mapping[str, Any]) -> TrainConfig:

@@ -28,6 +28,9 @@ class Meter(Protocol):
     def update(self, share: float, text: str, **facts: object) -> None:
         """`share` (0-1) of the job is done; `text` says where it is to a person, `facts` to a program."""
 
+    def restart(self, share: float) -> None:
+        """What it took until now, with `share` of the job done, says nothing of the rest."""
+
     def log(self, message: str) -> None:
         """Show a line."""
 
@@ -52,6 +55,9 @@ class Silence:
     def update(self, share: float, text: str, **facts: object) -> None:
         """Nothing."""
 
+    def restart(self, share: float) -> None:
+        """Nothing."""
+
     def log(self, message: str) -> None:
         """Nothing."""
 
@@ -63,11 +69,27 @@ class Silence:
         """Nothing."""
 
 
+class _Pace:
+    """How fast a job goes."""
+
+    def __init__(self) -> None:
+        self.restart(0.0)
+
+    def restart(self, share: float) -> None:
+        """Measure from here on."""
+        self._share, self._began = share, time.monotonic()
+
+    def seconds_left(self, share: float) -> float | None:
+        """The seconds left if the rest goes on as what was done since the start; None if nothing was."""
+        done = share - self._share
+        return (time.monotonic() - self._began) * (1 - share) / done if done > 0 else None
+
+
 class Lines(Silence):
     """A line every few seconds, for logs of batch systems."""
 
     def __init__(self) -> None:
-        self._began = self._last = time.monotonic()
+        self._pace, self._last = _Pace(), time.monotonic()
 
     def update(self, share: float, text: str, **facts: object) -> None:
         """A line, unless the last one is recent."""
@@ -75,8 +97,12 @@ class Lines(Silence):
         if now - self._last < LINE_EVERY:
             return
         self._last = now
-        left = seconds_left(now - self._began, share)
+        left = self._pace.seconds_left(share)
         self.log(f"{share:4.0%}  {text}" + (f", {left:.0f} s left" if left is not None else ""))
+
+    def restart(self, share: float) -> None:
+        """Forget the pace."""
+        self._pace.restart(share)
 
     def log(self, message: str) -> None:
         """A line with the time of day."""
@@ -87,12 +113,16 @@ class JsonLines(Silence):
     """A JSON object on a line for every event, each with the seconds since the start."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began, self._pace = time.monotonic(), _Pace()
 
     def update(self, share: float, text: str, **facts: object) -> None:
         """The share done, the seconds left (null: unknown) and the facts."""
-        left = seconds_left(time.monotonic() - self._began, share)
+        left = self._pace.seconds_left(share)
         self._event("progress", share=round(share, 4), seconds_left=left and round(left, 1), **facts)
+
+    def restart(self, share: float) -> None:
+        """Forget the pace."""
+        self._pace.restart(share)
 
     def log(self, message: str) -> None:
         """A message."""
@@ -145,11 +175,6 @@ class Bar(Silence):
     def warn(self, message: str) -> None:
         """A line above the bar."""
         self.log(f"warning: {message}")
-
-
-def seconds_left(elapsed: float, share: float) -> float | None:
-    """The seconds left if the rest goes on as the share that is done; None if nothing is."""
-    return elapsed * (1 - share) / share if share > 0 else None
 
 
 def open_meter(quiet: bool, as_json: bool = False) -> Meter:

@@ -177,9 +177,14 @@ class TrainProgress:
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
+        self._stepped = False
 
     def step(self, step: int, steps: int, loss: float, rate: float) -> None:
         """Show the step, its loss in nats and the rate in steps per second."""
+        if not self._stepped:
+            # Drawing tasks came before it, or the steps of an earlier run.
+            self._meter.restart(step / steps)
+            self._stepped = True
         text = f"step {step:,} of {steps:,}, loss {loss:.4f}, {rate:.1f} steps/s"
         self._meter.update(step / steps, text, step=step, steps=steps, loss=loss)
 

@@ -104,28 +104,20 @@ def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at
     out.asked[at][:n] = 1
 
 
-def sample_batch(
-    draws: list[Draw], rng: np.random.Generator, stretches: int, length: int, queries: int
-) -> Batch:
-    """Sample stretches of `length` anchors from random draws, with up to `queries` variants per segment.
-
-    All have contexts of one size: that of a random draw, smaller where its panel is.
-    """
-    context_size = draws[rng.integers(len(draws))].context_size
-    draws = [draw for draw in draws if draw.context_size == context_size]
+def sample_batch(draw: Draw, rng: np.random.Generator, stretches: int, length: int, queries: int) -> Batch:
+    """Sample stretches of `length` anchors from a task, with up to `queries` variants per segment."""
     shape = (stretches, length - 1, queries)
     out = _Queries(
-        left=np.zeros((*shape, context_size), np.uint8),
-        right=np.zeros((*shape, context_size), np.uint8),
+        left=np.zeros((*shape, draw.context_size), np.uint8),
+        right=np.zeros((*shape, draw.context_size), np.uint8),
         share=np.zeros(shape, np.float32),
-        chain=np.zeros((*shape, draws[0].chains.dose.shape[2]), np.float32),
-        query=np.zeros((*shape, draws[0].segments.query.shape[1]), np.float32),
+        chain=np.zeros((*shape, draw.chains.dose.shape[2]), np.float32),
+        query=np.zeros((*shape, draw.segments.query.shape[1]), np.float32),
         truth=np.zeros(shape, np.float32),
         asked=np.zeros(shape, np.float32),
     )
     parts: list[tuple[NDArray[np.generic], ...]] = []
     for b in range(stretches):
-        draw = draws[rng.integers(len(draws))]
         t = int(rng.integers(draw.truth.shape[1]))
         start = int(rng.integers(len(draw.anchors) - length + 1))
         cut = (t, slice(start, start + length))

@@ -19,18 +19,18 @@ from torch.nn import functional
 from spinimpute.config import TrainConfig
 from spinimpute.spin.checkpoint import load_model
 from spinimpute.spin.model import Spin
-from spinimpute.training.batches import Batch, sample_batch
+from spinimpute.training.batches import Batch
 from spinimpute.training.history import History
-from spinimpute.training.pool import DrawPool
 from spinimpute.training.ranks import Ranks, joined
 from spinimpute.training.sources import Source, gather_sources, source_weights
 from spinimpute.training.state import TrainingState
+from spinimpute.training.stock import Stock, Tasks
 
 # Consecutive anchors in a training stretch, and variants asked between two of them (design, appendix).
 STRETCH = 8
 QUERIES = 24
-POOL_SIZE = 24
-STEPS_PER_DRAW = 16
+# Stretches that are kept of a task.
+STRETCHES = 160
 # Held-out tasks, and stretches of each: tasks differ more than stretches do.
 VALIDATION_DRAWS = 40
 VALIDATION_STRETCHES = 32
@@ -82,12 +82,8 @@ def batch_loss(network: Spin, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
 
 def _validation_batches(sources: Sequence[Source], context: int) -> list[Batch]:
     """Return the same held-out batches for every run, whatever its seed: one for each of many tasks."""
-    rng = np.random.default_rng(0)
-    with DrawPool(sources, np.ones(len(sources)), context, seed=0, size=1) as pool:
-        return [
-            sample_batch(pool.at(index), rng, VALIDATION_STRETCHES, STRETCH, QUERIES)
-            for index in range(VALIDATION_DRAWS)
-        ]
+    tasks = Tasks(sources, np.ones(len(sources)), context, seed=0)
+    return [tasks.batch(number, VALIDATION_STRETCHES, STRETCH, QUERIES) for number in range(VALIDATION_DRAWS)]
 
 
 @torch.inference_mode()
@@ -128,7 +124,11 @@ def train(config: TrainConfig, listener: TrainListener | None = None) -> TrainSu
         if state.restore(config.out, ranks):
             heard.log(f"resumed at step {state.step}")
         desk = _Desk.open(config, state, validation, heard) if ranks.leads else None
-        _optimise(config, ranks, state, training, desk)
+        if state.step < config.steps:
+            heard.log("drawing the tasks to learn from")
+            stock = _take_stock(config, ranks, training, state)
+            del training, validation  # which may take as much memory as the stock does
+            _optimise(config, ranks, state, stock, desk)
         loss, r2 = ranks.share(desk.close(state) if desk else (0.0, 0.0))
     return TrainSummary(state.step, loss, r2, time.monotonic() - began, config.out)
 
@@ -176,24 +176,33 @@ class _Desk:
         return loss, r2
 
 
+def _stretches(config: TrainConfig) -> int:
+    """Stretches in a batch."""
+    return max(1, config.batch // STRETCH)
+
+
+def _take_stock(config: TrainConfig, ranks: Ranks, training: Sequence[Source], state: TrainingState) -> Stock:
+    """Draw a process's part of the tasks: no more than a run takes stretches from."""
+    n_tasks = min(-(-config.tasks // ranks.size), -(-config.steps * _stretches(config) // STRETCHES))
+    weights, context = source_weights(training), state.network.config.context
+    tasks = Tasks(training, weights, context, ranks.seed(config.seed))
+    return tasks.stock(n_tasks, STRETCHES, STRETCH, QUERIES, torch.get_num_threads())
+
+
 def _optimise(
-    config: TrainConfig, ranks: Ranks, state: TrainingState, training: Sequence[Source], desk: _Desk | None
+    config: TrainConfig, ranks: Ranks, state: TrainingState, stock: Stock, desk: _Desk | None
 ) -> None:
     began, first, recent = time.monotonic(), state.step, []
-    context, seed = state.network.config.context, ranks.seed(config.seed)
-    with DrawPool(training, source_weights(training), context, seed, POOL_SIZE) as pool:
-        while state.step < config.steps:
-            draws = pool.at(state.step // STEPS_PER_DRAW)
-            rng = np.random.default_rng([seed, 2, state.step])
-            batch = sample_batch(draws, rng, max(1, config.batch // STRETCH), STRETCH, QUERIES)
-            batch = batch.to(ranks.device)
-            loss, _ = batch_loss(state.network, batch)
-            mean = state.descend(loss, batch.asked.sum(), ranks)
-            if desk is None:
-                continue
-            recent.append(mean)
-            rate = (state.step - first) / (time.monotonic() - began)
-            desk.listener.step(state.step, config.steps, recent[-1], rate)
-            if state.step % config.checkpoint_every == 0 or state.step == config.steps:
-                desk.check(state, float(np.mean(recent)))
-                recent.clear()
+    while state.step < config.steps:
+        rng = np.random.default_rng([ranks.seed(config.seed), 2, state.step])
+        batch = stock.batch(rng, _stretches(config)).to(ranks.device)
+        loss, _ = batch_loss(state.network, batch)
+        mean = state.descend(loss, batch.asked.sum(), ranks)
+        if desk is None:
+            continue
+        recent.append(mean)
+        rate = (state.step - first) / (time.monotonic() - began)
+        desk.listener.step(state.step, config.steps, recent[-1], rate)
+        if state.step % config.checkpoint_every == 0 or state.step == config.steps:
+            desk.check(state, float(np.mean(recent)))
+            recent.clear()

@@ -31,8 +31,8 @@ STRIDES = (3, 7)
 MIN_ANCHORS = 8
 # Share of tasks with a genetic map; the others have 1 cM per Mb.
 SHARE_WITH_MAP = 0.85
-# Tokens of a draw are kept until it is replaced, so the number of (target, anchor) pairs bounds the memory.
-MAX_TARGET_ANCHORS = 8000
+# Pairs of a target and an anchor in a task, of which a training takes some.
+MAX_TARGET_ANCHORS = 3000
 
 
 @dataclass(frozen=True)

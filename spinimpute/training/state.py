@@ -80,5 +80,5 @@ class TrainingState:
 
 
 def _shape(config: TrainConfig) -> SpinConfig:
-    sizes = ("width", "layers", "heads", "inducing", "context")
+    sizes = ("width", "layers", "heads", "inducing", "hidden", "context")
     return SpinConfig(**{name: getattr(config, name) for name in sizes})

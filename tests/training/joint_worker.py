@@ -18,7 +18,7 @@ from spinimpute.training import loop
 from spinimpute.training.ranks import Ranks
 from spinimpute.training.state import TrainingState
 
-SIZES = {"POOL_SIZE": 2, "VALIDATION_DRAWS": 2, "VALIDATION_STRETCHES": 8}
+SIZES = {"STRETCHES": 24, "VALIDATION_DRAWS": 2, "VALIDATION_STRETCHES": 8}
 
 
 def small_config(panel: Path, out: Path, steps: int) -> TrainConfig:

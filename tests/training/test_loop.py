@@ -47,7 +47,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"POOL_SIZE": 2, "VALIDATION_DRAWS": 3, "VALIDATION_STRETCHES": 24}.items():
+    for name, value in {"STRETCHES": 24, "VALIDATION_DRAWS": 3, "VALIDATION_STRETCHES": 24}.items():
         monkeypatch.setattr(loop, name, value)
 
 

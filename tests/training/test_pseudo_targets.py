@@ -9,7 +9,6 @@ from test_retrieval import mosaics
 
 from spinimpute.copying import LEAST_DOSE
 from spinimpute.training.batches import sample_batch
-from spinimpute.training.pool import DrawPool
 from spinimpute.training.pseudo_targets import Draw, choose_array, choose_people, draw_task, observe
 from spinimpute.training.sources import Source, hold_out, source_weights
 
@@ -63,13 +62,13 @@ def test_a_draw_marks_the_rarer_allele_and_keeps_its_shapes(draw: Draw) -> None:
 def test_the_same_seed_gives_the_same_draw_and_batch(source: Source, draw: Draw) -> None:
     again = draw_task(source, CONTEXT, [1, 0])
     np.testing.assert_array_equal(again.tokens.measures, draw.tokens.measures)
-    batches = [sample_batch([d], np.random.default_rng(2), 4, 8, 6) for d in (draw, again)]
+    batches = [sample_batch(d, np.random.default_rng(2), 4, 8, 6) for d in (draw, again)]
     for name, tensor in vars(batches[0]).items():
         torch.testing.assert_close(tensor, getattr(batches[1], name))
 
 
 def test_queries_ask_untyped_variants_that_the_context_or_a_chain_carries(draw: Draw) -> None:
-    batch = sample_batch([draw], np.random.default_rng(4), 16, 8, 6)
+    batch = sample_batch(draw, np.random.default_rng(4), 16, 8, 6)
     asked = batch.asked > 0
     carried = (batch.left | batch.right).any(dim=-1) | (batch.chain > LEAST_DOSE).any(dim=-1)
     assert bool((carried == asked).all())
@@ -78,30 +77,10 @@ def test_queries_ask_untyped_variants_that_the_context_or_a_chain_carries(draw: 
     assert bool((batch.previous[:, 0] == -1).all())
 
 
-def test_small_panels_go_into_batches_of_their_own(source: Source, draw: Draw) -> None:
-    few = Source("few", source.pos, source.cm, source.alleles[:, :18])
-    small = draw_task(few, CONTEXT, [1, 1])
-    assert small.context_size < CONTEXT
-    sizes = {
-        sample_batch([draw, small], np.random.default_rng(seed), 4, 8, 6).left.shape[-1] for seed in range(10)
-    }
-    assert sizes == {small.context_size, CONTEXT}
-
-
 def test_truth_follows_the_evidence(draw: Draw) -> None:
-    batch = sample_batch([draw], np.random.default_rng(5), 64, 8, 12)
+    batch = sample_batch(draw, np.random.default_rng(5), 64, 8, 12)
     share = (batch.left.float().mean(-1) + batch.right.float().mean(-1))[batch.asked > 0]
     assert np.corrcoef(share.numpy(), batch.truth[batch.asked > 0].numpy())[0, 1] > 0.5
-
-
-def test_a_pool_is_the_same_at_a_step_however_it_came_there(source: Source) -> None:
-    with DrawPool([source], np.ones(1), CONTEXT, seed=7, size=2) as pool:
-        pool.at(0)
-        walked = pool.at(1)
-    with DrawPool([source], np.ones(1), CONTEXT, seed=7, size=2) as pool:
-        jumped = pool.at(1)
-    for one, other in zip(walked, jumped, strict=True):
-        np.testing.assert_array_equal(one.context.haplotype, other.context.haplotype)
 
 
 def test_an_only_region_is_split_by_position(source: Source) -> None:

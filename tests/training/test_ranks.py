@@ -20,11 +20,10 @@ from spinimpute.errors import SpinImputeError
 from spinimpute.spin import device
 from spinimpute.spin.checkpoint import load_model
 from spinimpute.training import loop, ranks
-from spinimpute.training.batches import sample_batch
-from spinimpute.training.pool import DrawPool
 from spinimpute.training.ranks import Ranks
 from spinimpute.training.sources import gather_sources, source_weights
 from spinimpute.training.state import TrainingState
+from spinimpute.training.stock import Tasks
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -88,9 +87,11 @@ def test_a_step_is_that_of_one_process_on_all_batches(
     losses, counts = [], []
     for rank in (0, 1):
         seed = Ranks(rank, 2, CPU).seed(config.seed)
-        with DrawPool(training, source_weights(training), 16, seed, SIZES["POOL_SIZE"]) as pool:
-            rng = np.random.default_rng([seed, 2, 0])
-            batch = sample_batch(pool.at(0), rng, 64 // loop.STRETCH, loop.STRETCH, loop.QUERIES)
+        stretches = 64 // loop.STRETCH
+        n_tasks = -(-STEPS * stretches // SIZES["STRETCHES"])
+        tasks = Tasks(training, source_weights(training), 16, seed)
+        stock = tasks.stock(n_tasks, SIZES["STRETCHES"], loop.STRETCH, loop.QUERIES, threads=1)
+        batch = stock.batch(np.random.default_rng([seed, 2, 0]), stretches)
         counts.append(batch.asked.sum())
         losses.append(loop.batch_loss(state.network, batch)[0] * counts[-1])
     assert counts[0] != counts[1]
