@@ -32,7 +32,7 @@ MIN_ANCHORS = 8
 # Share of tasks with a genetic map; the others have 1 cM per Mb.
 SHARE_WITH_MAP = 0.85
 # Pairs of a target and an anchor in a task, of which a training takes some.
-MAX_TARGET_ANCHORS = 3000
+MAX_TARGET_ANCHORS = 1000
 
 
 @dataclass(frozen=True)
