@@ -69,27 +69,28 @@ class Silence:
         """Nothing."""
 
 
-class _Pace:
-    """How fast a job goes."""
+class _Paced(Silence):
+    """Knows how fast the job goes."""
 
     def __init__(self) -> None:
         self.restart(0.0)
 
     def restart(self, share: float) -> None:
         """Measure from here on."""
-        self._share, self._began = share, time.monotonic()
+        self._start, self._restarted = share, time.monotonic()
 
-    def seconds_left(self, share: float) -> float | None:
+    def _seconds_left(self, share: float) -> float | None:
         """The seconds left if the rest goes on as what was done since the start; None if nothing was."""
-        done = share - self._share
-        return (time.monotonic() - self._began) * (1 - share) / done if done > 0 else None
+        done = share - self._start
+        return (time.monotonic() - self._restarted) * (1 - share) / done if done > 0 else None
 
 
-class Lines(Silence):
+class Lines(_Paced):
     """A line every few seconds, for logs of batch systems."""
 
     def __init__(self) -> None:
-        self._pace, self._last = _Pace(), time.monotonic()
+        super().__init__()
+        self._last = time.monotonic()
 
     def update(self, share: float, text: str, **facts: object) -> None:
         """A line, unless the last one is recent."""
@@ -97,32 +98,25 @@ class Lines(Silence):
         if now - self._last < LINE_EVERY:
             return
         self._last = now
-        left = self._pace.seconds_left(share)
+        left = self._seconds_left(share)
         self.log(f"{share:4.0%}  {text}" + (f", {left:.0f} s left" if left is not None else ""))
-
-    def restart(self, share: float) -> None:
-        """Forget the pace."""
-        self._pace.restart(share)
 
     def log(self, message: str) -> None:
         """A line with the time of day."""
         print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
 
 
-class JsonLines(Silence):
+class JsonLines(_Paced):
     """A JSON object on a line for every event, each with the seconds since the start."""
 
     def __init__(self) -> None:
-        self._began, self._pace = time.monotonic(), _Pace()
+        super().__init__()
+        self._began = time.monotonic()
 
     def update(self, share: float, text: str, **facts: object) -> None:
         """The share done, the seconds left (null: unknown) and the facts."""
-        left = self._pace.seconds_left(share)
+        left = self._seconds_left(share)
         self._event("progress", share=round(share, 4), seconds_left=left and round(left, 1), **facts)
-
-    def restart(self, share: float) -> None:
-        """Forget the pace."""
-        self._pace.restart(share)
 
     def log(self, message: str) -> None:
         """A message."""
