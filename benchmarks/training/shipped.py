@@ -4,7 +4,7 @@ usage: python -m benchmarks.training.shipped DATA OUT --config benchmarks/traini
 
 DATA as for `regions`; further options are those of `spinimpute train`. The command that it runs is printed
 first. Children of other members are left out of the nygc regions: only people who are in the kgp3 files too
-are used. Two hours on one core at most, and 10 GB of memory.
+are used. Half an hour on one core, and some 12 GB of memory.
 """
 
 from __future__ import annotations
