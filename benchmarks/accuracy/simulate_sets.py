@@ -29,11 +29,18 @@ class SetSpec:
     with_map: bool = True
 
 
+def _large(seed: int) -> SetSpec:
+    region = RegionSpec("out_of_africa", people=5_100, length=1_000_000, min_maf=0.0002)
+    return SetSpec(DatasetSpec(region, targets=60), seed)
+
+
 SETS = {
-    "sim_large": SetSpec(
-        DatasetSpec(RegionSpec("out_of_africa", people=5_100, length=1_000_000, min_maf=0.0002), targets=60),
-        seed=20_261_101,
-    ),
+    # With so many haplotypes little is wrong, and that in few people: one region tells little.
+    "sim_large": _large(20_261_101),
+    "sim_large_2": _large(20_261_105),
+    "sim_large_3": _large(20_261_106),
+    "sim_large_4": _large(20_261_107),
+    "sim_large_5": _large(20_261_108),
     "sim_admixed": SetSpec(
         DatasetSpec(
             RegionSpec("american_admixture", people=1_000, length=1_500_000),

@@ -3,9 +3,9 @@
 usage: python benchmarks/validation/make_sets.py DATA OUT
 
 DATA as for benchmarks/training/regions.py. Every set gets panel.bcf, truth.bcf, plink.map and
-target.dense.vcf.gz and target.sparse.vcf.gz, so that python -m benchmarks.accuracy.run --data OUT runs on
-it. A tenth of the people are targets; the arrays are drawn among SNPs with a panel MAF above
-5 %, one per 1.5 kb or per 5 kb.
+target.dense.vcf.gz, target.sparse.vcf.gz and target.low.vcf.gz, so that python -m benchmarks.accuracy.run
+--data OUT runs on it. A tenth of the people are targets; the arrays are drawn among SNPs with a panel MAF
+above 5 %, one per 1.5, 5 or 15 kb.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 REGIONS = ("kgp3_TYK2", "kgp3_CAMK4", "kgp3_chr4_164415680", "kgp3_chr4_91048710", "kgp3_chr4_5053260")
-SPACING = {"dense": 1500, "sparse": 5000}  # bp per typed SNP
+SPACING = {"dense": 1500, "sparse": 5000, "low": 15_000}  # bp per typed SNP
 SEED = 7
 
 

@@ -24,6 +24,8 @@ MIN_PANEL_PEOPLE = 40
 # Pseudo-targets, fewer in a panel of less than three times as many people.
 TARGET_PEOPLE = 30
 MIN_TYPED = 24
+# Between typed variants: dense arrays on whole genomes to sparse ones on panels of common variants.
+SPACING_BP = (800, 20_000)
 # Share of tasks with everybody else as the panel: people impute from the largest panel that they can get.
 SHARE_WHOLE = 0.3
 # Typed gaps between anchors; fewer where the region would not have anchors enough for a training stretch.
@@ -94,7 +96,7 @@ def choose_array(
     """Return the typed variants (V,) of a random array: biased to common variants and to some stretches, and
     half of the time as evenly spread as this allows.
     """
-    spacing = log_uniform(rng, 800, 10_000)
+    spacing = log_uniform(rng, *SPACING_BP)
     wanted = max(MIN_TYPED, int((pos[-1] - pos[0]) / spacing))
     eligible = np.flatnonzero(maf > rng.choice([0.0, 0.01, 0.05, 0.05]))
     if len(eligible) < MIN_TYPED:

@@ -50,19 +50,23 @@ class Shelf:
     def __init__(self, batch: Batch, room: int) -> None:
         """Put a batch on a shelf with room for so many stretches, which takes memory as it fills."""
         self.context_size = batch.left.shape[-1]
+        packed = _pack(batch)
         self._columns = {
-            name: np.empty((room, *column.shape[1:]), column.dtype) for name, column in _pack(batch).items()
+            name: np.empty((room, *column.shape[1:]), column.dtype) for name, column in packed.items()
         }
         self._filled = 0
-        self.put(batch)
+        self._put(packed)
 
     def __len__(self) -> int:
         return self._filled
 
     def put(self, batch: Batch) -> None:
         """Add the stretches of a batch."""
-        end = self._filled + len(batch.truth)
-        for name, column in _pack(batch).items():
+        self._put(_pack(batch))
+
+    def _put(self, packed: dict[str, NDArray[Any]]) -> None:
+        end = self._filled + len(packed["truth"])
+        for name, column in packed.items():
             self._columns[name][self._filled : end] = column
         self._filled = end
 
