@@ -125,7 +125,7 @@ class TrainConfig:
     inducing: int = 8
     hidden: int = 32
     context: int = 64  # haplotypes
-    tasks: int = 2000  # at most, drawn before the first step; 1 MB each with contexts of 32
+    tasks: int = 2000  # at most, drawn before the first step; .8 MB each with contexts of 32
     batch: int = 256  # anchors
     learning_rate: float | None = None  # none: 1.5e-3, or 3e-4 when going on from a model
     nthreads: int | None = None

@@ -26,6 +26,9 @@ from spinimpute.windows import Window
 
 # Typed gaps from one anchor to the next; blending between anchors makes more needless (design section 2).
 STRIDE = 4
+# Anchors further apart than this get one between them: on sparse arrays the best haplotypes change from one
+# to the next (benchmarks/ablation).
+FAR_CM = 0.04
 # Anchors beyond the core whose contexts join the Li-Stephens chain; its memory fades over a few.
 CHAIN_ANCHORS = 8
 # Probability of an allele that neither context nor chains carry.
@@ -104,14 +107,20 @@ def network_input(tokens: Tokens, context: Context) -> SpinInput:
     )
 
 
-def choose_anchors(window: Window, halo: int) -> Anchors:
-    """Place anchors at every STRIDE-th typed gap of the chromosome that the core needs, and halo more on
-    either side.
+def anchor_gaps(cm: NDArray[np.float64], passed: int) -> NDArray[np.int64]:
+    """Return the gaps between typed variants at cm (M,), of a chromosome with so many before them, to look
+    at: both ends, every STRIDE-th, and half-way where these are far apart.
     """
-    n_typed = len(window.flanked.cm)
-    aligned = np.arange(-window.first_typed % STRIDE, n_typed + 1, STRIDE)
-    gaps = np.unique(np.concatenate([[0], aligned, [n_typed]])).astype(np.int64)
-    anchors = place_anchors(window.flanked.cm, gaps)
+    aligned = np.arange(-passed % STRIDE, len(cm) + 1, STRIDE)
+    far = np.diff(place_anchors(cm, aligned).cm) > FAR_CM
+    half_way = aligned[:-1][far] + STRIDE // 2
+    return np.unique(np.concatenate([[0], aligned, half_way, [len(cm)]])).astype(np.int64)
+
+
+def choose_anchors(window: Window, halo: int) -> Anchors:
+    """Place the anchors that the core needs, and halo more on either side."""
+    cm = window.flanked.cm
+    anchors = place_anchors(cm, anchor_gaps(cm, window.first_typed))
     first = np.searchsorted(anchors.cm, window.core.cm[0], side="right") - 1
     last = np.searchsorted(anchors.cm, window.core.cm[-1], side="left")
     kept = slice(max(int(first) - halo, 0), int(last) + halo + 1)

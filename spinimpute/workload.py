@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.agreement import shared_chromosomes
 from spinimpute.config import ImputeConfig
-from spinimpute.inference import CHAIN_ANCHORS, STRIDE
+from spinimpute.inference import CHAIN_ANCHORS, anchor_gaps
 from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.inputs import TargetChromosome, VariantReader, panel_blocks, read_target
 from spinimpute.io.outputs import OutputNames
@@ -166,13 +167,13 @@ def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], ne
             continue
         cm = job.side.genetic_map.cm(name, pos)
         starts = np.arange(cm[0], cm[-1] + 1e-9, config.window)
-        inside = _typed_between(cm, starts, starts + config.window)
-        before = _typed_between(cm, starts - config.overlap, starts)
-        after = _typed_between(cm, starts + config.window, starts + config.window + config.overlap)
+        ends = starts + config.window
+        edges = (starts - config.overlap, starts, ends, ends + config.overlap)
+        before, inside, after = _count_between(cm, edges)
         core.append(inside)
         flanked.append(before + inside + after)
-        sides = np.minimum(before // STRIDE, halo) + np.minimum(after // STRIDE, halo)
-        anchors.append(inside // STRIDE + 2 + sides)
+        before, inside, after = _count_between(np.append(cm, cm[-1])[anchor_gaps(cm, 0)], edges)
+        anchors.append(inside + 2 + np.minimum(before, halo) + np.minimum(after, halo))
     if not core:
         return Windows(count=1, typed=0, anchors=0, most_anchors=0, share=1.0, flanked_share=1.0)
     typed = int(np.concatenate(core).sum())
@@ -186,7 +187,6 @@ def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], ne
     )
 
 
-def _typed_between(
-    cm: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    return np.searchsorted(cm, high) - np.searchsorted(cm, low)
+def _count_between(cm: NDArray[np.float64], edges: Sequence[NDArray[np.float64]]) -> list[NDArray[np.int64]]:
+    """Count the positions from one edge of each window to its next."""
+    return [np.searchsorted(cm, high) - np.searchsorted(cm, low) for low, high in pairwise(edges)]

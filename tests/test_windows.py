@@ -16,7 +16,7 @@ from test_retrieval import mosaics
 from spinimpute.concordance import N_FEATURES
 from spinimpute.copying import LEAST_DOSE, copy_alleles
 from spinimpute.imputed import DOSE_TICKS
-from spinimpute.inference import ABSENT, Engine, choose_anchors
+from spinimpute.inference import ABSENT, Engine, anchor_gaps, choose_anchors
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import RecordBlock
 from spinimpute.lanes import QUAD
@@ -206,6 +206,19 @@ def _between(block: PanelBlock, first: int, last: int) -> PanelBlock:
 def _one_window(blocks: list[PanelBlock]) -> Window:
     (window,) = cut_windows(iter(blocks), 1e6, 2.0, 1 << 20)
     return window
+
+
+def test_anchors_are_at_the_chromosome_s_same_gaps_in_every_window() -> None:
+    """Every 4th gap, and every 2nd where typed variants are .02 cM apart instead of .005."""
+    cm = np.cumsum(np.where(np.arange(200) < 100, 0.005, 0.02))
+    whole = anchor_gaps(cm, 0)
+    np.testing.assert_array_equal(whole[whole <= 96], np.arange(0, 97, 4))
+    np.testing.assert_array_equal(whole[whole >= 100], np.arange(100, 201, 2))
+    for passed in (3, 57, 98):
+        found = anchor_gaps(cm[passed:150], passed) + passed
+        inner = whole[(whole > passed + 4) & (whole < 146)]
+        np.testing.assert_array_equal(found[(found > passed + 4) & (found < 146)], inner)
+        assert (found[0], found[-1]) == (passed, 150)
 
 
 def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:

@@ -14,7 +14,7 @@ from test_retrieval import mosaics
 
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.inference import CHAIN_ANCHORS, STRIDE
+from spinimpute.inference import CHAIN_ANCHORS
 from spinimpute.io.contents import Kind
 from spinimpute.pipeline import impute
 from spinimpute.prepare import build_panel
@@ -75,7 +75,8 @@ def test_nothing_is_written(config: ImputeConfig, tmp_path: Path) -> None:
 
 
 def test_windows_by_hand(config: ImputeConfig, tmp_path: Path) -> None:
-    """41 typed records from 0.5 to 2.5 cM, one every 0.05: cores of 20, 20 and 1 with flanks of 8."""
+    """41 typed records from 0.5 to 2.5 cM, one every 0.05: cores of 20, 20 and 1 with 8 before and
+    9 after, where there are so many."""
     target = tmp_path / "target.vcf.gz"
     pos = 500_000 + 50_000 * np.arange(41)
     write_vcf(target, phased_records(pos, np.zeros((41, 2), np.int8)), ["t"])
@@ -84,8 +85,9 @@ def test_windows_by_hand(config: ImputeConfig, tmp_path: Path) -> None:
     assert (windows.count, windows.typed) == (3, 41)
     assert windows.share == pytest.approx(20 / 41)
     assert windows.flanked_share == pytest.approx(29 / 41)
-    sides = [min(n // STRIDE, halo) for n in (8, 8, 1, 8)]
-    assert windows.anchors == sum(n // STRIDE + 2 for n in (20, 20, 1)) + sum(sides)
+    # So far apart every second gap has an anchor, and the last one.
+    sides = [min(n, halo) for n in (5, 4, 2, 4)]
+    assert windows.anchors == sum(n + 2 for n in (10, 10, 2)) + sum(sides)
 
 
 def test_an_index_narrows_to_shared_chromosomes_and_regions(config: ImputeConfig, tmp_path: Path) -> None:

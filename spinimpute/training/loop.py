@@ -30,7 +30,7 @@ from spinimpute.training.stock import Stock, Tasks
 STRETCH = 8
 QUERIES = 24
 # Stretches that are kept of a task.
-STRETCHES = 40
+STRETCHES = 32
 # Held-out tasks, and stretches of each: tasks differ more than stretches do.
 VALIDATION_DRAWS = 40
 VALIDATION_STRETCHES = 32
