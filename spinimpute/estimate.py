@@ -113,7 +113,7 @@ def memory_parts(work: Workload, cost: Coefficients) -> MemoryParts:
     windows, targets = work.windows, 2 * work.samples
     flanks = work.records * (windows.flanked_share - windows.share) * work.panel_haplotypes
     block = min(BLOCK_RECORDS, work.records) * work.panel_haplotypes
-    one_target = windows.most_anchors * work.context
+    one_target = windows.most_tokens
     batch = min(max(work.batch_tokens, one_target), one_target * targets)
     fixed = cost.packed_bit * flanks + cost.block_allele * block
     fixed += cost.target_allele * windows.typed * targets

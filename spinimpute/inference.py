@@ -29,6 +29,9 @@ STRIDE = 4
 # Anchors further apart than this get one between them: on sparse arrays the best haplotypes change from one
 # to the next (benchmarks/ablation).
 FAR_CM = 0.04
+# Where anchors are further apart than this on average, contexts have this many haplotypes or more: sparse
+# arrays gain by them, dense ones do not (benchmarks/ablation).
+SPARSE_CM, SPARSE_CONTEXT = 0.015, 48
 # Anchors beyond the core whose contexts join the Li-Stephens chain; its memory fades over a few.
 CHAIN_ANCHORS = 8
 # Probability of an allele that neither context nor chains carry.
@@ -58,7 +61,7 @@ class Engine:
         segments = cut_segments(
             window.core.cm, window.core.log_odds, anchors.cm, task, measure_concordance(carriers)
         )
-        n_context = min(self.network.config.context, window.flanked.haplotypes)
+        n_context = context_size(self.network.config.context, anchors.cm, window.flanked.haplotypes)
         size = self.network.together(len(anchors) * n_context)
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
 
@@ -66,7 +69,7 @@ class Engine:
         agreement = np.empty((len(window.core_variant), n_targets), np.uint16)
 
         def work(targets: slice) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
-            queries, probability, agree = self._batch(window, anchors, orders, segments, targets)
+            queries, probability, agree = self._batch(window, anchors, orders, segments, n_context, targets)
             return queries, trust.correct(queries.variant, probability) if trust else probability, agree
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -84,9 +87,10 @@ class Engine:
         anchors: Anchors,
         orders: PanelOrders,
         segments: Segments,
+        n_context: int,
         targets: slice,
     ) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
-        context = retrieve(window.flanked, anchors, orders, targets, self.network.config.context)
+        context = retrieve(window.flanked, anchors, orders, targets, n_context)
         left_out = slice(window.core_typed, window.core_typed + len(window.core_variant))
         chains = run_chains(
             window.flanked, anchors, context, targets, window.marks, segments, window.first_typed, left_out
@@ -115,6 +119,14 @@ def anchor_gaps(cm: NDArray[np.float64], passed: int) -> NDArray[np.int64]:
     far = np.diff(place_anchors(cm, aligned).cm) > FAR_CM
     half_way = aligned[:-1][far] + STRIDE // 2
     return np.unique(np.concatenate([[0], aligned, half_way, [len(cm)]])).astype(np.int64)
+
+
+def context_size(context: int, anchor_cm: NDArray[np.float64], haplotypes: int) -> int:
+    """Return K for a network of so large contexts, by how far anchors (A,) are apart, at most all haplotypes
+    of the panel.
+    """
+    sparse = anchor_cm[-1] - anchor_cm[0] > SPARSE_CM * (len(anchor_cm) - 1)
+    return min(max(context, SPARSE_CONTEXT) if sparse else context, haplotypes)
 
 
 def choose_anchors(window: Window, halo: int) -> Anchors:

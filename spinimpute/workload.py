@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinimpute.agreement import shared_chromosomes
 from spinimpute.config import ImputeConfig
-from spinimpute.inference import CHAIN_ANCHORS, anchor_gaps
+from spinimpute.inference import CHAIN_ANCHORS, anchor_gaps, context_size
 from spinimpute.io.contents import Count, FileCount, Kind
 from spinimpute.io.inputs import TargetChromosome, VariantReader, panel_blocks, read_target
 from spinimpute.io.outputs import OutputNames
@@ -29,14 +29,15 @@ SAMPLED_RECORDS = 512  # of the panel, for how rare its alleles are
 class Windows:
     """How the target's records fall into windows.
 
-    typed counts those of all windows; anchors are summed over windows; share is the largest window's share of
-    all records, flanked_share that of the largest window with its flanks; most_anchors are of one window.
+    typed counts those of all windows; tokens are the context haplotypes of a target haplotype at all anchors,
+    summed over windows, most_tokens those of one window; share is the largest window's share of all records,
+    flanked_share that of the largest window with its flanks.
     """
 
     count: int
     typed: int
-    anchors: int
-    most_anchors: int
+    tokens: int
+    most_tokens: int
     share: float
     flanked_share: float
 
@@ -57,7 +58,6 @@ class Workload:
     minor_share: float
     panel: Kind
     windows: Windows
-    context: int
     batch_tokens: int
     threads: int
     device: str
@@ -66,7 +66,7 @@ class Workload:
     @property
     def tokens(self) -> int:
         """Context haplotypes of all target haplotypes at all anchors."""
-        return 2 * self.samples * self.windows.anchors * self.context
+        return 2 * self.samples * self.windows.tokens
 
 
 def survey(config: ImputeConfig) -> Workload:
@@ -93,7 +93,6 @@ def measure(job: Job, config: ImputeConfig, model: LoadedModel, device: str) -> 
         minor_share=_minor_share(panel, shared, target),
         panel=panel.kind,
         windows=_count_windows(job, config, shared, model.config),
-        context=min(model.config.context, 2 * len(panel.samples)),
         batch_tokens=BATCH_TOKENS[kind_of(device)],
         threads=config.threads,
         device=device,
@@ -157,7 +156,8 @@ def _minor_share(
 def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], network: SpinConfig) -> Windows:
     """Lay windows over the typed records, each of which stands for as many records of the panel."""
     halo = network.layers + CHAIN_ANCHORS
-    core, flanked, anchors = [], [], []
+    haplotypes = 2 * len(job.panel.samples)
+    core, flanked, tokens = [], [], []
     mapped = {chrom: name for chrom, name in shared.items() if job.side.genetic_map.has(name)}
     # Without an index, chromosomes that the panel lacks may be among them, and no map need have those.
     for chrom, name in (mapped or shared).items():
@@ -172,16 +172,18 @@ def _count_windows(job: Job, config: ImputeConfig, shared: Mapping[str, str], ne
         before, inside, after = _count_between(cm, edges)
         core.append(inside)
         flanked.append(before + inside + after)
-        before, inside, after = _count_between(np.append(cm, cm[-1])[anchor_gaps(cm, 0)], edges)
-        anchors.append(inside + 2 + np.minimum(before, halo) + np.minimum(after, halo))
+        at = np.append(cm, cm[-1])[anchor_gaps(cm, 0)]
+        before, inside, after = _count_between(at, edges)
+        context = context_size(network.context, at, haplotypes)
+        tokens.append(context * (inside + 2 + np.minimum(before, halo) + np.minimum(after, halo)))
     if not core:
-        return Windows(count=1, typed=0, anchors=0, most_anchors=0, share=1.0, flanked_share=1.0)
+        return Windows(count=1, typed=0, tokens=0, most_tokens=0, share=1.0, flanked_share=1.0)
     typed = int(np.concatenate(core).sum())
     return Windows(
         count=sum(map(len, core)),
         typed=typed,
-        anchors=int(np.concatenate(anchors).sum()),
-        most_anchors=int(np.concatenate(anchors).max()),
+        tokens=int(np.concatenate(tokens).sum()),
+        most_tokens=int(np.concatenate(tokens).max()),
         share=float(np.concatenate(core).max() / typed),
         flanked_share=float(np.concatenate(flanked).max() / typed),
     )

@@ -13,10 +13,10 @@ from spinimpute.io.contents import Kind
 from spinimpute.workload import Windows, Workload
 
 CONFIG = ImputeConfig(ref=Path("r"), gt=Path("g"), out="o")
-WINDOWS = Windows(count=3, typed=3000, anchors=900, most_anchors=400, share=0.5, flanked_share=0.7)
+WINDOWS = Windows(count=3, typed=3000, tokens=57_600, most_tokens=25_600, share=0.5, flanked_share=0.7)
 WORK = Workload(
     samples=200, panel_haplotypes=4000, records=100_000, counted=True, read_records=100_000, minor_share=0.05,
-    panel=Kind.TEXT, windows=WINDOWS, context=64, batch_tokens=1 << 14, threads=2, device="cpu", model="m",
+    panel=Kind.TEXT, windows=WINDOWS, batch_tokens=1 << 14, threads=2, device="cpu", model="m",
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def costs(estimate: Estimate) -> list[float]:
         ({"samples": 400}, [True, True, True]),
         ({"panel_haplotypes": 8000}, [True, True, False]),
         ({"records": 200_000, "read_records": 200_000}, [True, True, True]),
-        ({"windows": replace(WINDOWS, anchors=1800)}, [True, False, False]),
+        ({"windows": replace(WINDOWS, tokens=115_200)}, [True, False, False]),
         ({"windows": replace(WINDOWS, share=0.6, flanked_share=0.9)}, [False, True, False]),
         ({"minor_share": 0.1}, [False, False, True]),
     ],

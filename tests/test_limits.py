@@ -25,8 +25,8 @@ GIGABYTE = 1 << 30
 LARGE = Workload(
     samples=4000, panel_haplotypes=20_000, records=1_000_000, counted=True, read_records=1_000_000,
     minor_share=0.05, panel=Kind.TEXT,
-    windows=Windows(count=30, typed=20_000, anchors=6000, most_anchors=200, share=0.05, flanked_share=0.09),
-    context=24, batch_tokens=1 << 14, threads=8, device="cpu", model="m",
+    windows=Windows(count=30, typed=20_000, tokens=144_000, most_tokens=4800, share=0.05, flanked_share=0.09),
+    batch_tokens=1 << 14, threads=8, device="cpu", model="m",
 )  # fmt: skip
 
 

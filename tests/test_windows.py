@@ -16,7 +16,7 @@ from test_retrieval import mosaics
 from spinimpute.concordance import N_FEATURES
 from spinimpute.copying import LEAST_DOSE, copy_alleles
 from spinimpute.imputed import DOSE_TICKS
-from spinimpute.inference import ABSENT, Engine, anchor_gaps, choose_anchors
+from spinimpute.inference import ABSENT, SPARSE_CONTEXT, Engine, anchor_gaps, choose_anchors, context_size
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import RecordBlock
 from spinimpute.lanes import QUAD
@@ -219,6 +219,13 @@ def test_anchors_are_at_the_chromosome_s_same_gaps_in_every_window() -> None:
         inner = whole[(whole > passed + 4) & (whole < 146)]
         np.testing.assert_array_equal(found[(found > passed + 4) & (found < 146)], inner)
         assert (found[0], found[-1]) == (passed, 150)
+
+
+def test_contexts_are_larger_where_anchors_are_far_apart() -> None:
+    near, far = 0.01 * np.arange(9), 0.02 * np.arange(9)
+    assert [context_size(24, cm, 1000) for cm in (near, far)] == [24, SPARSE_CONTEXT]
+    assert [context_size(64, cm, 1000) for cm in (near, far)] == [64, 64]
+    assert [context_size(24, cm, 20) for cm in (near, far)] == [20, 20]
 
 
 def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:

@@ -14,7 +14,7 @@ from test_retrieval import mosaics
 
 from spinimpute.config import ImputeConfig
 from spinimpute.errors import SpinImputeError
-from spinimpute.inference import CHAIN_ANCHORS
+from spinimpute.inference import CHAIN_ANCHORS, SPARSE_CONTEXT
 from spinimpute.io.contents import Kind
 from spinimpute.pipeline import impute
 from spinimpute.prepare import build_panel
@@ -62,7 +62,7 @@ def test_counts_are_those_of_the_imputation(config: ImputeConfig) -> None:
     work, summary = survey(config), impute(config)
     assert (work.samples, work.panel_haplotypes) == (summary.samples, summary.panel_haplotypes)
     assert (work.records, work.windows.typed) == (summary.records, summary.typed)
-    assert (work.context, work.threads, work.device, work.model) == (12, 1, "cpu", "tiny")
+    assert (work.threads, work.device, work.model) == (1, "cpu", "tiny")
     assert work.panel is Kind.BINARY
     assert 0 < work.minor_share < 0.5
 
@@ -87,7 +87,7 @@ def test_windows_by_hand(config: ImputeConfig, tmp_path: Path) -> None:
     assert windows.flanked_share == pytest.approx(29 / 41)
     # So far apart every second gap has an anchor, and the last one.
     sides = [min(n, halo) for n in (5, 4, 2, 4)]
-    assert windows.anchors == sum(n + 2 for n in (10, 10, 2)) + sum(sides)
+    assert windows.tokens == SPARSE_CONTEXT * (sum(n + 2 for n in (10, 10, 2)) + sum(sides))
 
 
 def test_an_index_narrows_to_shared_chromosomes_and_regions(config: ImputeConfig, tmp_path: Path) -> None:
