@@ -92,9 +92,9 @@ def test_fit_finds_the_coefficients_that_made_the_runs() -> None:
     shapes = [(200, 4000, 100_000), (1, 4000, 100_000), (5000, 4000, 20_000), (200, 100_000, 30_000)]
     shapes.append((20, 900, 1000))
     for (samples, haplotypes, records), kind in product(shapes, (Kind.TEXT, Kind.PREPARED)):
-        windows = Windows(3, records // 30, records // 110, records // 250, 0.4, 0.6)
+        windows = Windows(3, records // 30, 64 * (records // 110), 64 * (records // 250), 0.4, 0.6)
         work = Workload(
-            samples, haplotypes, records, True, records, 0.05, kind, windows, 64, 1 << 14, 2, "cpu", "m"
+            samples, haplotypes, records, True, records, 0.05, kind, windows, 1 << 14, 2, "cpu", "m"
         )
         config = ImputeConfig(ref=Path("r"), gt=Path("g"), out="o")
         made = predict(work, config, true)
