@@ -76,7 +76,8 @@ def test_nothing_is_written(config: ImputeConfig, tmp_path: Path) -> None:
 
 def test_windows_by_hand(config: ImputeConfig, tmp_path: Path) -> None:
     """41 typed records from 0.5 to 2.5 cM, one every 0.05: cores of 20, 20 and 1 with 8 before and
-    9 after, where there are so many."""
+    9 after, where there are so many.
+    """
     target = tmp_path / "target.vcf.gz"
     pos = 500_000 + 50_000 * np.arange(41)
     write_vcf(target, phased_records(pos, np.zeros((41, 2), np.int8)), ["t"])

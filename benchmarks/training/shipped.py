@@ -4,7 +4,7 @@ usage: python -m benchmarks.training.shipped DATA OUT --config benchmarks/traini
 
 DATA as for `regions`; further options are those of `spinimpute train`. The command that it runs is printed
 first. Children of other members are left out of the nygc regions: only people who are in the kgp3 files too
-are used. One to two hours on one core, most of it drawing the tasks at first, and some 13 GB of memory.
+are used. One to two hours on one core, half of it drawing the tasks at first, and some 13 GB of memory.
 """
 
 from __future__ import annotations
