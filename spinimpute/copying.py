@@ -1,24 +1,30 @@
-"""Copying alleles from context haplotypes: the predictor's sums, without ever unpacking the panel.
+"""Copying alleles from context haplotypes and from the states of the chains: the predictor's sums, without
+ever unpacking the panel.
 
-Marks stand for the rarer allele, so they are few, and a segment costs little more than its carriers.
+Marks stand for the rarer allele, so they are few, and a segment between two anchors costs little more than
+its carriers. Who is known at both anchors is looked at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import masked, n_words, popcount, trailing_zeros
-from spinimpute.lanes import LANES, QUAD, add_scaled, any_above
-from spinimpute.li_stephens import Chains
-from spinimpute.marks import HaplotypeMarks, skip_before
+from spinimpute.elementary import kernel, part
+from spinimpute.lanes import LANES, QUAD, add_between, add_few_between, any_above
+from spinimpute.li_stephens import Chains, States
+from spinimpute.marks import HaplotypeMarks, list_carried, skip_far
+from spinimpute.pools import Blocks, Pools
 from spinimpute.segments import Segments
 
 # An allele that nobody in the context carries is asked about if a Li-Stephens chain gives it this dose.
 LEAST_DOSE = np.float32(1e-3)
+# What is known of a variant: somebody in the context carries it, a state that counts does.
+_CARRIED, _DOSED = np.uint8(1), np.uint8(2)
 
 
 @dataclass(frozen=True)
@@ -36,204 +42,217 @@ class Queries:
     entropy: NDArray[np.float32]
     query: NDArray[np.float32]
 
+    @staticmethod
+    def join(parts: Sequence[Queries]) -> Queries:
+        """Those of several lots of targets."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*(vars(each).values() for each in parts), strict=True)
+        return Queries(*(np.concatenate(column) for column in columns))
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mark(variant: int, carried: NDArray[np.uint64]) -> None:
-    carried[variant >> 6] |= np.uint64(1) << np.uint64(variant & 63)
+
+class _Rows(NamedTuple):
+    """Room for the queries of one target, as `Queries` has them."""
+
+    variant: NDArray[np.int32]
+    frequency: NDArray[np.float32]
+    chain: NDArray[np.float32]
+    entropy: NDArray[np.float32]
+    query: NDArray[np.float32]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mark_carried(
-    marks: HaplotypeMarks,
-    context: NDArray[np.int32],
-    start: NDArray[np.int64],
-    common: NDArray[np.int64],
-    carried: NDArray[np.uint64],
-) -> None:
-    """Set the bits of carried (ceil(V / 64),) that some context haplotype (A, K) carries in the two segments
-    at its anchor; start and common (J + 1,) bound the segments among all and among common variants.
+@part  # type: ignore[untyped-decorator]
+def _seat(blocks: Blocks, pools: Pools, b: int, a: int, seat: NDArray[np.int16]) -> None:
+    """Set seat (S,) to where each state of block b is in the context of anchor a, -1 if it is not."""
+    for s in range(pools.start[b + 1] - pools.start[b]):
+        seat[s] = -1
+    # The context of an anchor of two blocks is placed in the second one's pool.
+    beyond = a == blocks.edges[b + 1] and b + 1 < blocks.near.shape[0]
+    for k in range(pools.place.shape[1]):
+        s = pools.place[a, k]
+        seat[pools.before[pools.start[b + 1] + s] if beyond else s] = k
+
+
+@part  # type: ignore[untyped-decorator]
+def _take(weights: NDArray[np.float32], k: int, told: NDArray[np.float32]) -> None:
+    """Set told (H,) to weights (K, H) of context haplotype k, or to those of nobody."""
+    for h in range(weights.shape[1]):
+        told[h] = weights[k, h] if k >= 0 else np.float32(0)
+
+
+@part  # type: ignore[untyped-decorator]
+def _reach(marks: HaplotypeMarks, pool: NDArray[np.int32], variant: int) -> NDArray[np.int64]:
+    """Where in the list of rare variants of each state those begin that are not before a variant (S,)."""
+    reached = np.empty(pool.shape[0], np.int64)
+    for s in range(pool.shape[0]):
+        reached[s] = skip_far(marks.rare, marks.starts[pool[s]], marks.starts[pool[s] + 1], variant)
+    return reached
+
+
+@part  # type: ignore[untyped-decorator]
+def _copy_segment(
+    marks: HaplotypeMarks, pool: NDArray[np.int32],
+    probability: NDArray[np.float32], weighs: NDArray[np.uint8], left: int, right: int,
+    before: NDArray[np.float32], after: NDArray[np.float32],
+    here: NDArray[np.int16], there: NDArray[np.int16],
+    share: NDArray[np.float32], bounds: NDArray[np.int64], common: NDArray[np.int64],
+    reached: NDArray[np.int64], carried: NDArray[np.int32], frequency: NDArray[np.float32],
+    dose: NDArray[np.float32], asked: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Add up who carries the variants of a segment, whose bounds (2,) are given among all and among common
+    ones.
+
+    Its two anchors are at the places left and right of the chains' states, before and after (K, H) are the
+    weights of their contexts, and here and there (S,) the states' places in these. Segments come one after
+    the other: reached (S,) is how far each list of rare variants was read. carried (V,) is room.
     """
-    reached = marks.starts.copy()
-    for a in range(context.shape[0]):
-        low, high = start[a], start[a + 2]
-        for k in range(context.shape[1]):
-            n = context[a, k]
-            i = skip_before(marks.rare, reached[n], marks.starts[n + 1], low)
-            reached[n] = i
-            while i < marks.starts[n + 1] and marks.rare[i] < high:
-                _mark(marks.rare[i], carried)
-                i += 1
-        first, last = common[a], common[a + 2]
-        if first == last:
+    begin, heads = bounds[0], frequency.shape[1]
+    told, doses = np.zeros((2, heads), np.float32), np.zeros((2, QUAD), np.float32)
+    for s in range(pool.shape[0]):
+        known = here[s] >= 0 or there[s] >= 0
+        counts = weighs[left, s] != 0 or weighs[right, s] != 0
+        if not (known or counts):
             continue
-        for w in range(first >> 6, ((last - 1) >> 6) + 1):
-            union = np.uint64(0)
-            for k in range(context.shape[1]):
-                union |= marks.words[context[a, k], w]
-            union = masked(union, w, first, last)
-            while union != 0:
-                _mark(marks.common[(w << 6) + trailing_zeros(union)], carried)
-                union &= union - np.uint64(1)
+        reached[s], n = list_carried(
+            marks, pool[s], reached[s], begin, bounds[1], common[0], common[1], carried
+        )
+        if known:
+            _take(before, here[s], told[0])
+            _take(after, there[s], told[1])
+            for i in range(n):
+                v = carried[i]
+                asked[v - begin] |= _CARRIED
+                for h in range(0, heads, LANES):
+                    add_between(frequency, (v - begin) * heads + h, told, h, told, heads + h, share[v])
+        if counts:
+            for i in range(probability.shape[0]):
+                doses[0, i], doses[1, i] = probability[i, left, s], probability[i, right, s]
+            for i in range(n):
+                v = carried[i]
+                asked[v - begin] |= _DOSED
+                add_few_between(dose, (v - begin) * QUAD, doses, 0, doses, QUAD, share[v])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mark_dosed(dose: NDArray[np.float32], carried: NDArray[np.uint64]) -> None:
-    """Set the bits of carried that a chain's dose (V, QUAD) speaks of."""
-    for w in range(carried.shape[0]):
-        word = np.uint64(0)
-        for v in range(w << 6, min((w + 1) << 6, dose.shape[0])):
-            word |= np.uint64(any_above(dose, v * QUAD, LEAST_DOSE)) << np.uint64(v & 63)
-        carried[w] |= word
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _find(
-    marks: HaplotypeMarks,
-    context: NDArray[np.int32],
-    dose: NDArray[np.float32],
-    start: NDArray[np.int64],
-    common: NDArray[np.int64],
-    carried: NDArray[np.uint64],
-) -> int:
-    """Mark in carried (T, ceil(V / 64)) what each target is asked about; count."""
-    total = 0
-    for t in range(context.shape[0]):
-        _mark_carried(marks, context[t], start, common, carried[t])
-        _mark_dosed(dose[t], carried[t])
-        for w in range(carried.shape[1]):
-            total += popcount(carried[t, w])
-    return total
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _accumulate(
-    marks: HaplotypeMarks,
-    context: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    start: NDArray[np.int64],
-    common: NDArray[np.int64],
-    share: NDArray[np.float32],
-    row_of: NDArray[np.int32],
-    frequency: NDArray[np.float32],
-) -> None:
-    """Add each carrier's weights (A, K, H), times its anchor's share of the variant, to the rows of what it
-    carries in the two segments at its anchor. H is a multiple of LANES.
+@part  # type: ignore[untyped-decorator]
+def _ask(
+    asked: NDArray[np.uint8], frequency: NDArray[np.float32], dose: NDArray[np.float32],
+    entropy: NDArray[np.float32], a: int, b: int, share: NDArray[np.float32], about: NDArray[np.float32],
+    bounds: NDArray[np.int64], row: int, rows: _Rows,
+) -> int:  # fmt: skip
+    """Fill rows from `row` on with the variants of a segment, within bounds (2,) and between anchors a and b,
+    that are asked about; clear the sums and return the next free row.
     """
-    reached = marks.starts.copy()
-    n_heads = weights.shape[2]
-    for a in range(context.shape[0]):
-        low, middle, high = start[a], start[a + 1], start[a + 2]
-        first, last = common[a], common[a + 2]
-        for k in range(context.shape[1]):
-            n, told = context[a, k], (a * context.shape[1] + k) * n_heads
-            i = skip_before(marks.rare, reached[n], marks.starts[n + 1], low)
-            reached[n] = i
-            while i < marks.starts[n + 1] and marks.rare[i] < high:
-                v = marks.rare[i]
-                i += 1
-                part = share[v] if v < middle else np.float32(1) - share[v]
-                for h in range(0, n_heads, LANES):
-                    add_scaled(frequency, row_of[v] * n_heads + h, weights, told + h, part)
-            if first == last:
-                continue
-            for w in range(first >> 6, ((last - 1) >> 6) + 1):
-                word = masked(marks.words[n, w], w, first, last)
-                while word != 0:
-                    v = marks.common[(w << 6) + trailing_zeros(word)]
-                    word &= word - np.uint64(1)
-                    part = share[v] if v < middle else np.float32(1) - share[v]
-                    for h in range(0, n_heads, LANES):
-                        add_scaled(frequency, row_of[v] * n_heads + h, weights, told + h, part)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _open_rows(
-    carried: NDArray[np.uint64], row: int, row_of: NDArray[np.int32], variant: NDArray[np.int32]
-) -> int:
-    """Give the variants that are set in carried rows from `row` on; return the next free row."""
-    for w in range(carried.shape[0]):
-        word = carried[w]
-        while word != 0:
-            v = (w << 6) + trailing_zeros(word)
-            word &= word - np.uint64(1)
-            row_of[v], variant[row] = row, v
+    for v in range(bounds[0], bounds[1]):
+        i = v - bounds[0]
+        if asked[i] == 0:
+            continue
+        if asked[i] & _CARRIED or any_above(dose, i * QUAD, LEAST_DOSE):
+            rows.variant[row] = v
+            for h in range(rows.frequency.shape[1]):
+                rows.frequency[row, h] = frequency[i, h]
+            part_of_b = share[v]
+            for h in range(rows.entropy.shape[1]):
+                rows.entropy[row, h] = entropy[a, h] + part_of_b * (entropy[b, h] - entropy[a, h])
+            for p in range(rows.chain.shape[1]):
+                rows.chain[row, p] = dose[i, p]
+            for d in range(about.shape[1]):
+                rows.query[row, d] = about[v, d]
             row += 1
+            for h in range(frequency.shape[1]):
+                frequency[i, h] = 0
+        asked[i] = 0
+        for p in range(QUAD):
+            dose[i, p] = 0
     return row
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel  # type: ignore[untyped-decorator]
 def _copy(
-    marks: HaplotypeMarks,
-    context: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    entropy: NDArray[np.float32],
-    dose: NDArray[np.float32],
-    start: NDArray[np.int64],
-    common: NDArray[np.int64],
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-    share: NDArray[np.float32],
-    about: NDArray[np.float32],
-    carried: NDArray[np.uint64],
-    target: NDArray[np.int32],
-    variant: NDArray[np.int32],
-    frequency: NDArray[np.float32],
-    chain: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    query: NDArray[np.float32],
-) -> None:
-    row_of = np.empty(share.shape[0], np.int32)
-    row = 0
-    for t in range(context.shape[0]):
-        first, j = row, 0
-        row = _open_rows(carried[t], row, row_of, variant)
-        for r in range(first, row):
-            v = variant[r]
-            while v >= start[j + 1]:
-                j += 1
-            a, b = left[j], right[j]
-            target[r] = t
-            for i in range(query.shape[1]):
-                query[r, i] = about[v, i]
-            for h in range(spread.shape[1]):
-                spread[r, h] = entropy[t, a, h] + share[v] * (entropy[t, b, h] - entropy[t, a, h])
-            for i in range(chain.shape[1]):
-                chain[r, i] = dose[t, v, i]
-        _accumulate(marks, context[t], weights[t], start, common, share, row_of, frequency)
+    marks: HaplotypeMarks, blocks: Blocks, states: States, weights: NDArray[np.float32],
+    entropy: NDArray[np.float32], start: NDArray[np.int64], common: NDArray[np.int64],
+    share: NDArray[np.float32], about: NDArray[np.float32], rows: _Rows,
+) -> int:  # fmt: skip
+    """Fill the rows of one target with weights (A, K, H) and entropy (A, H), and return how many.
+
+    Segments have bounds start (J + 1,) among all and common (J + 1,) among common variants. The first and the
+    last one have one anchor, the others are between two.
+    """
+    pools, most = states.pools, states.weighs.shape[1]
+    n_blocks, n_anchors = blocks.near.shape[0], blocks.edges[-1] + 1
+    heads, longest, row = -(-weights.shape[2] // LANES) * LANES, 0, 0
+    for j in range(start.shape[0] - 1):
+        longest = max(longest, start[j + 1] - start[j])
+    frequency, dose = np.zeros((longest, heads), np.float32), np.zeros((longest, QUAD), np.float32)
+    asked, carried = np.zeros(longest, np.uint8), np.empty(longest, np.int32)
+    here, there = np.empty(most, np.int16), np.empty(most, np.int16)
+    for b in range(n_blocks):
+        first = blocks.edges[b] + 1 if b > 0 else 0
+        last = blocks.edges[b + 1] + 1 if b < n_blocks - 1 else n_anchors + 1
+        pool = pools.haplotype[pools.start[b] : pools.start[b + 1]]
+        reached = _reach(marks, pool, start[first])
+        _seat(blocks, pools, b, max(first - 1, 0), there)
+        for j in range(first, last):
+            left, right = max(j - 1, 0), min(j, n_anchors - 1)
+            here, there = there, here
+            _seat(blocks, pools, b, right, there)
+            if start[j + 1] > start[j]:
+                _copy_segment(
+                    marks, pool, states.probability, states.weighs, left + b, right + b,
+                    weights[left], weights[right], here, there,
+                    share, start[j : j + 2], common[j : j + 2], reached, carried, frequency, dose, asked,
+                )  # fmt: skip
+                bounds = start[j : j + 2]
+                row = _ask(asked, frequency, dose, entropy, left, right, share, about, bounds, row, rows)
+    return row
 
 
 def copy_alleles(
     marks: HaplotypeMarks,
     segments: Segments,
-    context: NDArray[np.int32],
     weights: NDArray[np.float32],
     entropy: NDArray[np.float32],
     chains: Chains,
 ) -> Queries:
-    """Sum the copying weights of the carriers of every variant, blended between the anchors linearly in cM.
+    """Sum the copying weights, and what the chains' states are worth, of the carriers of every variant,
+    blended between the anchors linearly in cM.
 
-    context (T, A, K) haplotypes; weights (T, A, K, H); entropy (T, A, H).
+    weights (T, A, K, H) and entropy (T, A, H) of the contexts that the chains ran on.
     """
-    common, dose = np.searchsorted(marks.common, segments.start), chains.padded
-    carried = np.zeros((len(context), n_words(dose.shape[1])), np.uint64)
-    n, n_heads = _find(marks, context, dose, segments.start, common, carried), weights.shape[3]
-    weights = _fill_up(weights)
-    frequency = np.zeros((n, weights.shape[3]), np.float32)
-    target, variant = np.empty(n, np.int32), np.empty(n, np.int32)
-    chain, query = (
-        np.empty((n, chains.posterior.shape[3]), np.float32),
-        np.empty((n, segments.query.shape[1]), np.float32),
+    common = np.searchsorted(marks.common, segments.start)
+    return Queries.join(
+        [
+            _ask_target(t, marks, segments, common, weights[t], entropy[t], chains.blocks, chains.states[t])
+            for t in range(len(weights))
+        ]
     )
-    spread = np.empty((n, n_heads), np.float32)
-    _copy(
-        marks, context, weights, entropy, dose, segments.start, common, segments.left, segments.right,
-        segments.share, segments.query, carried,
-        target, variant, frequency, chain, spread, query,
+
+
+def _ask_target(
+    t: int,
+    marks: HaplotypeMarks,
+    segments: Segments,
+    common: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    entropy: NDArray[np.float32],
+    blocks: Blocks,
+    states: States,
+) -> Queries:
+    n_variants, n_heads = len(segments.share), entropy.shape[1]
+    # Only those pages of the room become memory that are filled.
+    n_chains, n_about = len(states.probability), segments.query.shape[1]
+    rows = _Rows(
+        np.empty(n_variants, np.int32),
+        *(np.empty((n_variants, width), np.float32) for width in (n_heads, n_chains, n_heads, n_about)),
+    )
+    n = _copy(
+        marks, blocks, states, weights, entropy,
+        segments.start, common, segments.share, segments.query, rows,
     )  # fmt: skip
-    return Queries(target, variant, np.ascontiguousarray(frequency[:, :n_heads]), chain, spread, query)
-
-
-def _fill_up(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (T, A, K, H) weights with further heads of zeros, up to a multiple of LANES."""
-    missing = -weights.shape[3] % LANES
-    return np.pad(weights, [(0, 0)] * 3 + [(0, missing)]) if missing else np.ascontiguousarray(weights)
+    return Queries(
+        np.full(n, t, np.int32),
+        rows.variant[:n],
+        rows.frequency[:n],
+        rows.chain[:n],
+        rows.entropy[:n],
+        rows.query[:n],
+    )

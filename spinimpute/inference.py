@@ -92,12 +92,10 @@ class Engine:
     ) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
         context = retrieve(window.flanked, anchors, orders, targets, n_context)
         left_out = slice(window.core_typed, window.core_typed + len(window.core_variant))
-        chains = run_chains(
-            window.flanked, anchors, context, targets, window.marks, segments, window.first_typed, left_out
-        )
+        chains = run_chains(window.flanked, anchors, context, targets, window.first_typed, left_out)
         tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
         weights, spread = self.network.weigh(network_input(tokens, context))
-        queries = copy_alleles(window.marks, segments, context.haplotype, weights, spread, chains)
+        queries = copy_alleles(window.marks, segments, weights, spread, chains)
         probability = self.network.calibrate(
             QueryInput(queries.frequency, queries.chain, queries.entropy, queries.query)
         )

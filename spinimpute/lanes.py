@@ -81,20 +81,6 @@ def sum_of(builder: Any, vector: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def add_scaled(typingctx: Any, out: Any, i: Any, x: Any, j: Any, factor: Any) -> Any:
-    """Add factor times x[j : j + LANES] to out[i : i + LANES]."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        to = vector_at(context, builder, signature.args[0], args[0], args[1])
-        source = builder.load(vector_at(context, builder, signature.args[2], args[2], args[3]), align=4)
-        product = builder.fmul(source, spread(builder, args[4], source.type), flags=CONTRACT)
-        builder.store(builder.fadd(builder.load(to, align=4), product, flags=CONTRACT), to, align=4)
-        return context.get_dummy_value()
-
-    return types.void(out, types.int64, x, types.int64, types.float32), codegen
-
-
-@intrinsic  # type: ignore[untyped-decorator]
 def add_products(
     typingctx: Any, out: Any, i: Any, x: Any, j: Any, x_step: Any, y: Any, k: Any, y_step: Any, n: Any
 ) -> Any:
@@ -120,21 +106,31 @@ def add_products(
     return types.void(out, size, x, size, size, y, size, size, size), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def add_between(typingctx: Any, out: Any, i: Any, x: Any, y: Any, j: Any, share: Any) -> Any:
-    """Add x + share (y - x), of x[j : j + QUAD] and y[j : j + QUAD], to out[i : i + QUAD]."""
+def _between(lanes: int) -> Any:
+    """Make a function (out, i, x, j, y, k, share) that adds x + share (y - x), of as many numbers of x from j
+    and of y from k on, to those of out from i on.
+    """
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        to = vector_at(context, builder, kinds[0], args[0], args[1], QUAD)
-        a = builder.load(vector_at(context, builder, kinds[2], args[2], args[4], QUAD), align=4)
-        b = builder.load(vector_at(context, builder, kinds[3], args[3], args[4], QUAD), align=4)
-        risen = builder.fmul(builder.fsub(b, a), spread(builder, args[5], a.type), flags=CONTRACT)
-        between = builder.fadd(a, risen, flags=CONTRACT)
-        builder.store(builder.fadd(builder.load(to, align=4), between), to, align=4)
-        return context.get_dummy_value()
+    @intrinsic  # type: ignore[untyped-decorator]
+    def call(typingctx: Any, out: Any, i: Any, x: Any, j: Any, y: Any, k: Any, share: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kinds = signature.args
+            to = vector_at(context, builder, kinds[0], args[0], args[1], lanes)
+            a = builder.load(vector_at(context, builder, kinds[2], args[2], args[3], lanes), align=4)
+            b = builder.load(vector_at(context, builder, kinds[4], args[4], args[5], lanes), align=4)
+            risen = builder.fmul(builder.fsub(b, a), spread(builder, args[6], a.type), flags=CONTRACT)
+            between = builder.fadd(a, risen, flags=CONTRACT)
+            builder.store(builder.fadd(builder.load(to, align=4), between), to, align=4)
+            return context.get_dummy_value()
 
-    return types.void(out, types.int64, x, y, types.int64, types.float32), codegen
+        size = types.int64
+        return types.void(out, size, x, size, y, size, types.float32), codegen
+
+    return call
+
+
+add_between = _between(LANES)
+add_few_between = _between(QUAD)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

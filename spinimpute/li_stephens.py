@@ -10,19 +10,16 @@ grow with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.chain_doses import copy_segment, reach
 from spinimpute.elementary import kernel, part
-from spinimpute.lanes import QUAD
 from spinimpute.left_out import leave_one_out
-from spinimpute.marks import HaplotypeMarks
 from spinimpute.mismatches import list_mismatches
 from spinimpute.pools import Blocks, Pools, cut_blocks, gather_pools
 from spinimpute.retrieval import Anchors, Context
-from spinimpute.segments import Segments
 from spinimpute.sweeps import (
     BEYOND,
     combine,
@@ -46,23 +43,28 @@ LEFT_OUT = 1
 WARM_UP_CM = 1.0
 
 
+class States(NamedTuple):
+    """What P chains say of the states of one target, anchor by anchor and block by block: probability (P, A +
+    B - 1, S), 0 where negligible, and whether one of the chains counts on them, weighs (A + B - 1, S).
+    """
+
+    pools: Pools
+    probability: NDArray[np.float32]
+    weighs: NDArray[np.uint8]
+
+
 @dataclass(frozen=True)
 class Chains:
-    """What P chains say: posterior (T, A, K, P) of each context haplotype, padded (T, V, QUAD) doses of each
-    marked allele and then zeros.
+    """What P chains say: posterior (T, A, K, P) of each context haplotype, and of all states of each target.
 
     agreement (T, M) is the probability, by one of the chains, of the target's own allele at each typed
     variant left out, if that allele was not known; it means nothing where the allele is missing.
     """
 
     posterior: NDArray[np.float32]
-    padded: NDArray[np.float32]
     agreement: NDArray[np.float32]
-
-    @property
-    def dose(self) -> NDArray[np.float32]:
-        """The dose (T, V, P) of each marked allele."""
-        return self.padded[:, :, : self.posterior.shape[3]]
+    blocks: Blocks
+    states: list[States]
 
 
 @part  # type: ignore[untyped-decorator]
@@ -129,30 +131,6 @@ def _listen_right(
 
 
 @part  # type: ignore[untyped-decorator]
-def _copy(
-    blocks: Blocks, pools: Pools, marks: HaplotypeMarks, start: NDArray[np.int64],
-    common: NDArray[np.int64], share: NDArray[np.float32], states: NDArray[np.float32],
-    weighs: NDArray[np.uint8], dose: NDArray[np.float32],
-) -> None:  # fmt: skip
-    """Add to dose (V, QUAD) what states (P, A + B - 1, S) carry in the segments; the first and the last one
-    have one anchor, the others are between two.
-    """
-    n_blocks, n_anchors = blocks.near.shape[0], blocks.edges[-1] + 1
-    for b in range(n_blocks):
-        begin = blocks.edges[b] + 1 if b > 0 else 0
-        end = blocks.edges[b + 1] + 1 if b < n_blocks - 1 else n_anchors + 1
-        pool = pools.haplotype[pools.start[b] : pools.start[b + 1]]
-        reached = reach(marks, pool, start[begin])
-        for j in range(begin, end):
-            if start[j + 1] > start[j]:
-                left, right = max(j - 1, 0) + b, min(j, n_anchors - 1) + b
-                copy_segment(
-                    marks, pool, states, weighs, left, right, share,
-                    start[j : j + 2], common[j : j + 2], reached, dose,
-                )  # fmt: skip
-
-
-@part  # type: ignore[untyped-decorator]
 def _widest(pools: Pools) -> int:
     most = 0
     for b in range(pools.start.shape[0] - 1):
@@ -164,30 +142,24 @@ def _widest(pools: Pools) -> int:
 def _run(
     panel: NDArray[np.uint64], target: NDArray[np.int8], low: int, gap: NDArray[np.int64],
     jump: NDArray[np.float32], odds: NDArray[np.float32], haplotype: NDArray[np.int32], blocks: Blocks,
-    marks: HaplotypeMarks, start: NDArray[np.int64], common: NDArray[np.int64], share: NDArray[np.float32],
-    left_out: int, posterior: NDArray[np.float32], dose: NDArray[np.float32],
-    agreement: NDArray[np.float32],
-) -> None:  # fmt: skip
-    """Fill posterior (T, A, K, P), dose (T, V, QUAD) and agreement (T, M'); target (T, M) is typed at panel
-    variants from low on, and left out from left_out on.
+    left_out: int, posterior: NDArray[np.float32], agreement: NDArray[np.float32],
+) -> States:  # fmt: skip
+    """Fill posterior (A, K, P) and agreement (M',) of one target, whose contexts are haplotype (A, K); target
+    (M,) is typed at panel variants from low on, and left out from left_out on.
     """
-    seat = np.full((2, panel.shape[0]), -1, np.int32)
-    for t in range(len(haplotype)):
-        pools = gather_pools(haplotype[t], blocks, seat)
-        most = filled(_widest(pools))
-        differs = np.full((target.shape[1], most), BEYOND, np.uint8)
-        for b in range(len(blocks.near)):
-            first, last = blocks.typed[b : b + 2]
-            pool = pools.haplotype[pools.start[b] : pools.start[b + 1]]
-            list_mismatches(panel, target[t, first:last], low + first, pool, differs[first:last])
-        n_places = haplotype.shape[1] + len(blocks.near) - 1
-        states = np.empty((jump.shape[0], n_places, most), np.float32)
-        weighs = np.zeros((n_places, most), np.uint8)
-        _listen_left(blocks, pools, gap, jump, odds, differs, states)
-        _listen_right(
-            blocks, pools, gap, jump, odds, differs, left_out, states, weighs, posterior[t], agreement[t]
-        )
-        _copy(blocks, pools, marks, start, common, share, states, weighs, dose[t])
+    pools = gather_pools(haplotype, blocks, np.full((2, panel.shape[0]), -1, np.int32))
+    most = filled(_widest(pools))
+    differs = np.full((target.shape[0], most), BEYOND, np.uint8)
+    for b in range(len(blocks.near)):
+        first, last = blocks.typed[b : b + 2]
+        pool = pools.haplotype[pools.start[b] : pools.start[b + 1]]
+        list_mismatches(panel, target[first:last], low + first, pool, differs[first:last])
+    n_places = haplotype.shape[0] + len(blocks.near) - 1
+    states = np.empty((jump.shape[0], n_places, most), np.float32)
+    weighs = np.zeros((n_places, most), np.uint8)
+    _listen_left(blocks, pools, gap, jump, odds, differs, states)
+    _listen_right(blocks, pools, gap, jump, odds, differs, left_out, states, weighs, posterior, agreement)
+    return States(pools, states, weighs)
 
 
 def jump_probability(cm: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -203,27 +175,26 @@ def run_chains(
     anchors: Anchors,
     context: Context,
     targets: slice,
-    marks: HaplotypeMarks,
-    segments: Segments,
     first_typed: int,
     left_out: slice = slice(0, 0),
 ) -> Chains:
-    """Run the chains over the typed variants of some targets, whose context this is, and copy what is marked
-    at the variants that the segments cut. first_typed of the chromosome's typed variants come before the
-    window's. Of those between anchors, those of left_out are also left out one by one.
+    """Run the chains over the typed variants of some targets, whose context this is.
+
+    first_typed of the chromosome's typed variants come before the window's. Of those between anchors, those
+    of left_out are also left out one by one.
     """
-    n_chains = len(JUMPS_PER_CM)
     low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
     target = np.ascontiguousarray(window.target[low:high, targets].T)
-    posterior = np.empty((*context.haplotype.shape, n_chains), np.float32)
-    dose = np.zeros((len(target), len(segments.share), QUAD), np.float32)
+    posterior = np.empty((*context.haplotype.shape, len(JUMPS_PER_CM)), np.float32)
     agreement = np.zeros((len(target), left_out.stop - left_out.start), np.float32)
     gap = anchors.gap - low
-    _run(
-        window.panel_words, target, low, gap,
-        jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32),
-        context.haplotype, cut_blocks(anchors.cm, gap, high - low, first_typed + low),
-        marks, segments.start, np.searchsorted(marks.common, segments.start), segments.share,
-        left_out.start - low, posterior, dose, agreement,
-    )  # fmt: skip
-    return Chains(posterior, dose, agreement)
+    blocks = cut_blocks(anchors.cm, gap, high - low, first_typed + low)
+    jump, odds = jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32)
+    states = [
+        _run(
+            window.panel_words, target[t], low, gap, jump, odds, context.haplotype[t], blocks,
+            left_out.start - low, posterior[t], agreement[t],
+        )
+        for t in range(len(target))
+    ]  # fmt: skip
+    return Chains(posterior, agreement, blocks, states)

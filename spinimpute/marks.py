@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import n_words, trailing_zeros, turn
+from spinimpute.bits import masked, n_words, trailing_zeros, turn
 
 # A carrier takes four bytes in memory and a bit row N / 8: up to here the list is the shorter.
 _SPARSEST = 32
@@ -217,3 +217,38 @@ def skip_far(rare: NDArray[np.int32], at: int, end: int, variant: int) -> int:
         else:
             end = middle
     return at
+
+
+# Inlined, as a call with so many arrays takes longer than what is done.
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def list_carried(
+    marks: HaplotypeMarks,
+    haplotype: int,
+    at: int,
+    begin: int,
+    end: int,
+    common_begin: int,
+    common_end: int,
+    carried: NDArray[np.int32],
+) -> tuple[int, int]:
+    """List the variants from begin to end, and among common ones from common_begin to common_end, at which a
+    haplotype is marked, rare ones first.
+
+    `at` is a place in its list of rare variants, not beyond begin; return the place of end, and how many are
+    listed.
+    """
+    rare, n, last = marks.rare, 0, marks.starts[haplotype + 1]
+    while at < last and rare[at] < begin:
+        at += 1
+    while at < last and rare[at] < end:
+        carried[n] = rare[at]
+        n += 1
+        at += 1
+    if common_begin < common_end:
+        for w in range(common_begin >> 6, ((common_end - 1) >> 6) + 1):
+            word = masked(marks.words[haplotype, w], w, common_begin, common_end)
+            while word != 0:
+                carried[n] = marks.common[(w << 6) + trailing_zeros(word)]
+                n += 1
+                word &= word - np.uint64(1)
+    return at, n

@@ -39,18 +39,6 @@ def test_in_place(name: str) -> None:
     np.testing.assert_array_equal(out.ravel(), expected)
 
 
-def test_scaled() -> None:
-    @njit  # type: ignore[untyped-decorator]
-    def run(out: Any, i: int, x: Any, j: int, factor: Any) -> None:
-        lanes.add_scaled(out, i, x, j, factor)
-
-    out, x, _ = arrays()
-    expected = out.copy().ravel()
-    expected[3 : 3 + LANES] += np.float32(0.3) * x.ravel()[50 : 50 + LANES]
-    run(out, 3, x, 50, np.float32(0.3))
-    np.testing.assert_allclose(out.ravel(), expected, rtol=1e-6)
-
-
 @pytest.mark.parametrize("n", [0, 1, 4])
 def test_products(n: int) -> None:
     @njit  # type: ignore[untyped-decorator]
@@ -66,14 +54,17 @@ def test_products(n: int) -> None:
     np.testing.assert_allclose(out.ravel(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_between() -> None:
+@pytest.mark.parametrize(("name", "count"), [("add_between", LANES), ("add_few_between", QUAD)])
+def test_between(name: str, count: int) -> None:
+    call = getattr(lanes, name)
+
     @njit  # type: ignore[untyped-decorator]
     def run(out: Any, x: Any, y: Any, share: Any) -> None:
-        lanes.add_between(out, 5, x, y, 9, share)
+        call(out, 5, x, 9, y, 2, share)
 
     out, x, y = arrays()
-    expected, a, b = out.copy().ravel(), x.ravel()[9 : 9 + QUAD], y.ravel()[9 : 9 + QUAD]
-    expected[5 : 5 + QUAD] += a + np.float32(0.3) * (b - a)
+    expected, a, b = out.copy().ravel(), x.ravel()[9 : 9 + count], y.ravel()[2 : 2 + count]
+    expected[5 : 5 + count] += a + np.float32(0.3) * (b - a)
     run(out, x, y, np.float32(0.3))
     np.testing.assert_allclose(out.ravel(), expected, rtol=1e-5)
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from test_retrieval import make_window
 
 from spinimpute import pools
-from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, LEFT_OUT, jump_probability, run_chains
+from spinimpute.copying import LEAST_DOSE, copy_alleles
+from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, LEFT_OUT, Chains, jump_probability, run_chains
 from spinimpute.marks import HaplotypeMarks
-from spinimpute.retrieval import Anchors, order_panel, place_anchors, retrieve
+from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
 from spinimpute.sweeps import NEGLIGIBLE
 from spinimpute.tokens import task_features
@@ -36,14 +37,28 @@ def _untyped_core(
     return marks, cm, cut_segments(cm, log_odds, anchors.cm, task_features(window, anchors), concordance)
 
 
+def _asked(
+    marks: HaplotypeMarks, segments: Segments, context: Context, chains: Chains
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Which alleles are asked about (T, V), and their doses (T, V, P), 0 of the others."""
+    n_targets, n_chains = len(chains.posterior), chains.posterior.shape[3]
+    nothing = np.zeros((*context.haplotype.shape, 1), np.float32)
+    found = copy_alleles(marks, segments, nothing, nothing[:, :, 0], chains)
+    asked = np.zeros((n_targets, N_UNTYPED), np.bool_)
+    dose = np.zeros((n_targets, N_UNTYPED, n_chains), np.float32)
+    asked[found.target, found.variant] = True
+    dose[found.target, found.variant] = found.chain
+    return asked, dose
+
+
 @pytest.mark.parametrize("seed", [21, 22, 23])
 def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
     window = make_window(seed, n_typed=5, n_panel=12)
     anchors = place_anchors(window.cm, np.array([0, 2, 5]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(1, 4), 3)
     marks, cm, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(1, 4), marks, segments, 0)
-    assert found.dose.shape == (3, N_UNTYPED, len(JUMPS_PER_CM))
+    found = run_chains(window, anchors, context, slice(1, 4), 0)
+    asked, dose = _asked(marks, segments, context, found)
     alleles = marks.dense(N_UNTYPED)
     jump = jump_probability(window.cm)
     for t in range(3):
@@ -56,7 +71,8 @@ def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
                     found.posterior[t, a, :, i], expected[a, seats], rtol=2e-3, atol=1e-6
                 )
             copied = _copied(expected, alleles[:, pool], anchors.cm, cm)
-            np.testing.assert_allclose(found.dose[t, :, i], copied, rtol=2e-3, atol=1e-5)
+            np.testing.assert_allclose(dose[t, :, i], np.where(asked[t], copied, 0), rtol=2e-3, atol=1e-5)
+            assert (copied[~asked[t]] < 1.01 * LEAST_DOSE).all()
 
 
 @pytest.mark.parametrize("seed", range(41, 47))
@@ -69,7 +85,8 @@ def test_blocks_exchange_their_states(seed: int, monkeypatch: pytest.MonkeyPatch
     anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 20, 26, 30]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
     marks, cm, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(0, 3), marks, segments, 7)
+    found = run_chains(window, anchors, context, slice(0, 3), 7)
+    asked, dose = _asked(marks, segments, context, found)
     alleles = marks.dense(N_UNTYPED)
     jump = jump_probability(window.cm).astype(np.float64)
     edges = pools.cut_blocks(anchors.cm, anchors.gap, 30, 7).edges.tolist()
@@ -92,7 +109,8 @@ def test_blocks_exchange_their_states(seed: int, monkeypatch: pytest.MonkeyPatch
                 copied = _copied(
                     expected[b], alleles[here][:, members[b]], anchors.cm[first : last + 1], cm[here]
                 )
-                np.testing.assert_allclose(found.dose[t, here, i], copied, rtol=2e-3, atol=1e-5)
+                copied = np.where(asked[t, here], copied, 0)
+                np.testing.assert_allclose(dose[t, here, i], copied, rtol=2e-3, atol=1e-5)
     assert differing > 0
 
 
@@ -146,8 +164,7 @@ def test_typed_alleles_left_out_one_by_one(seed: int) -> None:
     window = make_window(seed, n_typed=23, n_panel=12)
     anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 23]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
-    marks, _, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(0, 3), marks, segments, 0, slice(2, 20)).agreement
+    found = run_chains(window, anchors, context, slice(0, 3), 0, slice(2, 20)).agreement
     jump = jump_probability(window.cm)[LEFT_OUT].astype(np.float64)
     for t in range(3):
         panel = window.panel[:, np.unique(context.haplotype[t])].astype(np.int8)
@@ -219,7 +236,6 @@ def test_the_posterior_prefers_whoever_matches_on() -> None:
     window = TypedWindow.of(np.linspace(0, 0.4, 40), panel, np.zeros((40, 1), np.int8))
     anchors = place_anchors(window.cm, np.array([0, 20, 40]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 1), 3)
-    marks, _, segments = _untyped_core(window, anchors, 1)
-    found = run_chains(window, anchors, context, slice(0, 1), marks, segments, 0).posterior
+    found = run_chains(window, anchors, context, slice(0, 1), 0).posterior
     by_haplotype = {int(h): found[0, 1, k, 0] for k, h in enumerate(context.haplotype[0, 1])}
     assert by_haplotype[1] > by_haplotype[0] > by_haplotype[2]

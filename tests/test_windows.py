@@ -5,7 +5,7 @@ once.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -19,8 +19,7 @@ from spinimpute.imputed import DOSE_TICKS
 from spinimpute.inference import ABSENT, SPARSE_CONTEXT, Engine, anchor_gaps, choose_anchors, context_size
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import RecordBlock
-from spinimpute.lanes import QUAD
-from spinimpute.li_stephens import Chains
+from spinimpute.li_stephens import Chains, run_chains
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.retrieval import order_panel, retrieve
 from spinimpute.segments import cut_segments
@@ -241,12 +240,10 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
     concordance = rng.random((len(window.core.cm), N_FEATURES), np.float32)
     segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task, concordance)
     bits = window.marks.dense(len(window.core.cm))
-    dose = rng.random((4, len(bits), CONFIG.posteriors), np.float32) ** 9  # hardly anything, mostly
-    padded = np.concatenate([dose, np.zeros((4, len(bits), QUAD - CONFIG.posteriors), np.float32)], axis=2)
-    agreement = np.empty((4, 0), np.float32)
-    chains = Chains(np.empty((*context.haplotype.shape, CONFIG.posteriors), np.float32), padded, agreement)
-    found = copy_alleles(window.marks, segments, context.haplotype, weights.numpy(), spread.numpy(), chains)
-    np.testing.assert_array_equal(found.chain, dose[found.target, found.variant])
+    chains = run_chains(window.flanked, anchors, context, slice(0, 4), window.first_typed)
+    dose = _state_doses(chains, bits, anchors.cm, window.core.cm)
+    found = copy_alleles(window.marks, segments, weights.numpy(), spread.numpy(), chains)
+    np.testing.assert_allclose(found.chain, dose[found.target, found.variant], atol=1e-5)
     np.testing.assert_array_equal(found.query[:, 4:], concordance[found.variant])
     seen = set(zip(found.target.tolist(), found.variant.tolist(), strict=True))
     for j in range(len(segments.left)):
@@ -258,6 +255,24 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
             assert {(t, int(v)) for v in carried} == {(t, int(v)) for v in here} & seen
     blended = _blend(window, anchors.cm, context.haplotype, weights, bits, found.target, found.variant)
     np.testing.assert_allclose(found.frequency, blended, atol=1e-5)
+
+
+def _state_doses(
+    chains: Chains, bits: NDArray[np.uint8], anchor_cm: NDArray[np.float64], cm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Doses (T, V, P) of the states' alleles, of bits (V, N), block by block of anchors."""
+    dose = np.zeros((len(chains.states), len(cm), CONFIG.posteriors))
+    edges = chains.blocks.edges.tolist()
+    for t, (pools, probability, _) in enumerate(chains.states):
+        for b, (first, last) in enumerate(pairwise(edges)):
+            low, high = anchor_cm[first] if b else -np.inf, anchor_cm[last] if last < edges[-1] else np.inf
+            here = np.flatnonzero((cm >= low) & (cm < high))
+            pool = pools.haplotype[pools.start[b] : pools.start[b + 1]]
+            for p in range(CONFIG.posteriors):
+                copied = bits[here][:, pool] @ probability[p, first + b : last + b + 1, : len(pool)].T
+                at = anchor_cm[first : last + 1]
+                dose[t, here, p] = [np.interp(cm[v], at, row) for v, row in zip(here, copied, strict=True)]
+    return dose
 
 
 def _blend(

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spinimpute.copying import LEAST_DOSE
 from spinimpute.training.pseudo_targets import Draw
 
 
@@ -44,37 +42,6 @@ class Batch:
         return Batch(**{name: tensor.to(device) for name, tensor in vars(self).items()})
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _polymorphic(
-    panel: NDArray[np.uint8],
-    typed: NDArray[np.bool_],
-    first: int,
-    last: int,
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    chain: NDArray[np.float32],
-    found: NDArray[np.int64],
-) -> int:
-    """List the untyped variants in [first, last) that somebody in either context or a chain's dose (V, P)
-    carries; return how many.
-    """
-    n = 0
-    for v in range(first, last):
-        if typed[v]:
-            continue
-        carried = False
-        for i in range(chain.shape[1]):
-            carried |= chain[v, i] > LEAST_DOSE
-        for k in range(left.shape[0]):
-            if carried:
-                break
-            carried = panel[v, left[k]] != 0 or panel[v, right[k]] != 0
-        if carried:
-            found[n] = v
-            n += 1
-    return n
-
-
 @dataclass
 class _Queries:
     left: NDArray[np.uint8]
@@ -88,17 +55,17 @@ class _Queries:
 
 def _ask(draw: Draw, t: int, a: int, rng: np.random.Generator, out: _Queries, at: tuple[int, int]) -> None:
     """Fill one segment's queries: the stretch between anchors a and a + 1 of target t."""
-    first, last = draw.segments.start[a + 1 : a + 3].tolist()
-    dose = draw.chains.dose[t]
     left, right = draw.context.haplotype[t, a], draw.context.haplotype[t, a + 1]
-    found = np.empty(max(last - first, 1), np.int64)
-    n_found = _polymorphic(draw.panel, draw.typed, first, last, left, right, dose, found)
-    n = min(out.truth.shape[2], n_found)
-    chosen = rng.permutation(found[:n_found])[:n]
+    low, high = np.searchsorted(draw.queries.target, [t, t + 1])
+    variant = draw.queries.variant[low:high]
+    asked = low + np.arange(*np.searchsorted(variant, draw.segments.start[a + 1 : a + 3]))
+    untyped = asked[~draw.typed[draw.queries.variant[asked]]]
+    rows = rng.permutation(untyped)[: out.truth.shape[2]]
+    n, chosen = len(rows), draw.queries.variant[rows]
     out.left[at][:n] = draw.panel[chosen[:, None], left]
     out.right[at][:n] = draw.panel[chosen[:, None], right]
     out.share[at][:n] = draw.segments.share[chosen]
-    out.chain[at][:n] = dose[chosen]
+    out.chain[at][:n] = draw.queries.chain[rows]
     out.query[at][:n] = draw.segments.query[chosen]
     out.truth[at][:n] = draw.truth[chosen, t]
     out.asked[at][:n] = 1
@@ -111,7 +78,7 @@ def sample_batch(draw: Draw, rng: np.random.Generator, stretches: int, length: i
         left=np.zeros((*shape, draw.context_size), np.uint8),
         right=np.zeros((*shape, draw.context_size), np.uint8),
         share=np.zeros(shape, np.float32),
-        chain=np.zeros((*shape, draw.chains.dose.shape[2]), np.float32),
+        chain=np.zeros((*shape, draw.queries.chain.shape[1]), np.float32),
         query=np.zeros((*shape, draw.segments.query.shape[1]), np.float32),
         truth=np.zeros(shape, np.float32),
         asked=np.zeros(shape, np.float32),

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.concordance import count_carriers, measure_concordance
-from spinimpute.li_stephens import Chains, run_chains
+from spinimpute.copying import Queries, copy_alleles
+from spinimpute.li_stephens import run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
@@ -42,15 +43,15 @@ class Draw:
     """One imputation task with known answers.
 
     panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel;
-    typed (V,) bool; segments of the variants between the anchors; chains, tokens and context of the T
-    targets.
+    typed (V,) bool; segments of the variants between the anchors; queries, tokens and context of the T
+    targets, the queries without any weights of a network.
     """
 
     panel: NDArray[np.uint8]
     truth: NDArray[np.uint8]
     typed: NDArray[np.bool_]
     segments: Segments
-    chains: Chains
+    queries: Queries
     anchors: Anchors
     context: Context
     tokens: Tokens
@@ -178,13 +179,15 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     marks = HaplotypeMarks.of(split.panel.view(np.bool_))
     concordance = measure_concordance(count_carriers(window, anchors, orders, marks, split.cm))
     segments = cut_segments(split.cm, log_odds, anchors.cm, task_features(window, anchors), concordance)
-    chains = run_chains(window, anchors, context, everybody, marks, segments, first_typed=0)
+    chains = run_chains(window, anchors, context, everybody, first_typed=0)
+    nothing = np.zeros((*context.haplotype.shape, 1), np.float32)
+    queries = copy_alleles(marks, segments, nothing, nothing[:, :, 0], chains)
     return Draw(
         panel=split.panel,
         truth=truth,
         typed=typed,
         segments=segments,
-        chains=chains,
+        queries=queries,
         anchors=anchors,
         context=context,
         tokens=describe(window, anchors, context, chains.posterior, everybody),
