@@ -14,8 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import masked, trailing_zeros
-from spinimpute.marks import HaplotypeMarks, skip_before
+from spinimpute.marks import HaplotypeMarks, list_carried, skip_before
 from spinimpute.retrieval import Anchors, PanelOrders, score_match
 from spinimpute.typed import TypedWindow
 
@@ -80,31 +79,23 @@ def _add_carried(
     bounds: NDArray[np.int64],
     common: NDArray[np.int64],
     reached: NDArray[np.int64],
+    carried: NDArray[np.int32],
     cell: NDArray[np.uint8],
     touched: NDArray[np.int32],
     n: int,
 ) -> int:
     """Add kind to the cell (V,) of what a haplotype carries within bounds (2,), given among all and among
-    common variants; append to touched (V,) those whose cell was 0 and return how many there are.
+    common variants; append to touched (V,) those whose cell was 0 and return how many there are. carried (V,)
+    is room.
     """
-    end = marks.starts[haplotype + 1]
-    at = skip_before(marks.rare, reached[haplotype], end, bounds[0])
+    # The same haplotype may be looked at here once more.
+    at = skip_before(marks.rare, reached[haplotype], marks.starts[haplotype + 1], bounds[0])
     reached[haplotype] = at
-    while at < end and marks.rare[at] < bounds[1]:
-        v = marks.rare[at]
-        at += 1
+    _, m = list_carried(marks, haplotype, at, bounds[0], bounds[1], common[0], common[1], carried)
+    for v in carried[:m]:
         touched[n] = v
         n += cell[v] == 0
         cell[v] += kind
-    if common[0] < common[1]:
-        for w in range(common[0] >> 6, ((common[1] - 1) >> 6) + 1):
-            word = masked(marks.words[haplotype, w], w, common[0], common[1])
-            while word != 0:
-                v = marks.common[(w << 6) + trailing_zeros(word)]
-                word &= word - np.uint64(1)
-                touched[n] = v
-                n += cell[v] == 0
-                cell[v] += kind
     return n
 
 
@@ -131,7 +122,7 @@ def _tabulate(
     left_place, right_place = np.empty(panel.shape[0], np.int32), np.empty(panel.shape[0], np.int32)
     relatives = np.empty(4 * EACH_SIDE, np.int32)
     cell, touched = np.zeros(table.shape[0], np.uint8), np.empty(table.shape[0] + 1, np.int32)
-    reached = marks.starts.copy()
+    carried, reached = np.empty(table.shape[0], np.int32), marks.starts.copy()
     for a in range(gap.shape[0]):
         if start[a] == start[a + 1]:
             continue
@@ -142,14 +133,14 @@ def _tabulate(
         for h in asked:
             _look_beside(left_order[a], left_place[h], h, relatives, 0)
             _look_beside(right_order[a], right_place[h], h, relatives, 2 * EACH_SIDE)
-            n = _add_carried(marks, h, _OWN, bounds, among, reached, cell, touched, 0)
+            n = _add_carried(marks, h, _OWN, bounds, among, reached, carried, cell, touched, 0)
             best = _best_match(panel, observed, cm, gap[a], anchor_cm[a], low[a], high[a], h, relatives)
             if best >= 0:
-                n = _add_carried(marks, best, _BEST, bounds, among, reached, cell, touched, n)
+                n = _add_carried(marks, best, _BEST, bounds, among, reached, carried, cell, touched, n)
             for i in (0, 1, 2 * EACH_SIDE, 2 * EACH_SIDE + 1):
                 if relatives[i] >= 0:
                     n = _add_carried(
-                        marks, relatives[i], _NEIGHBOUR, bounds, among, reached, cell, touched, n
+                        marks, relatives[i], _NEIGHBOUR, bounds, among, reached, carried, cell, touched, n
                     )
             for v in touched[:n]:
                 table[v, cell[v]] += 1
