@@ -19,9 +19,9 @@ from spinimpute.li_stephens import run_chains
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
 from spinimpute.site_trust import SiteTrust
-from spinimpute.spin.inputs import QueryInput, SpinInput
-from spinimpute.spin.network import Network
-from spinimpute.tokens import Tokens, describe, task_features
+from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
+from spinimpute.spin.network import Network, WindowNetwork
+from spinimpute.tokens import Tokens, describe, describe_sites, task_features
 from spinimpute.windows import Window
 
 # Typed gaps from one anchor to the next; blending between anchors makes more needless (design section 2).
@@ -62,6 +62,7 @@ class Engine:
             window.core.cm, window.core.log_odds, anchors.cm, task, measure_concordance(carriers)
         )
         n_context = context_size(self.network.config.context, anchors.cm, window.flanked.haplotypes)
+        network = self.network.at(WindowInput(describe_sites(window.flanked, anchors), task))
         size = self.network.together(len(anchors) * n_context)
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
 
@@ -69,7 +70,8 @@ class Engine:
         agreement = np.empty((len(window.core_variant), n_targets), np.uint16)
 
         def work(targets: slice) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
-            queries, probability, agree = self._batch(window, anchors, orders, segments, n_context, targets)
+            given = window, anchors, orders, segments, network, n_context, targets
+            queries, probability, agree = self._batch(*given)
             return queries, trust.correct(queries.variant, probability) if trust else probability, agree
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -87,6 +89,7 @@ class Engine:
         anchors: Anchors,
         orders: PanelOrders,
         segments: Segments,
+        network: WindowNetwork,
         n_context: int,
         targets: slice,
     ) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
@@ -94,7 +97,7 @@ class Engine:
         left_out = slice(window.core_typed, window.core_typed + len(window.core_variant))
         chains = run_chains(window.flanked, anchors, context, targets, window.first_typed, left_out)
         tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
-        weights, spread = self.network.weigh(network_input(tokens, context))
+        weights, spread = network.weigh(network_input(tokens, context))
         queries = copy_alleles(window.marks, segments, weights, spread, chains)
         probability = self.network.calibrate(
             QueryInput(queries.frequency, queries.chain, queries.entropy, queries.query)
@@ -105,7 +108,7 @@ class Engine:
 def network_input(tokens: Tokens, context: Context) -> SpinInput:
     """What the network is given of some targets, whose tokens and context these are."""
     return SpinInput(
-        tokens.measures, tokens.match, tokens.sites, tokens.task, context.previous, context.following
+        tokens.measures, tokens.differs, tokens.known, tokens.carried, context.previous, context.following
     )
 
 

@@ -134,6 +134,67 @@ add_few_between = _between(QUAD)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def subtract_set(typingctx: Any, out: Any, i: Any, x: Any, word: Any) -> Any:
+    """Subtract x[s * LANES : (s + 1) * LANES] from out[i : i + LANES] for every bit s that is set in a
+    uint32.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        to = vector_at(context, builder, kinds[0], args[0], args[1])
+        total = cgutils.alloca_once_value(builder, builder.load(to, align=4))
+        rest = cgutils.alloca_once_value(builder, args[3])
+        with cgutils.for_range(builder, builder.ctpop(args[3])):
+            word = builder.load(rest)
+            lowest = builder.cttz(word, ir.Constant(ir.IntType(1), 1))
+            at = builder.mul(builder.zext(lowest, ir.IntType(64)), ir.Constant(ir.IntType(64), LANES))
+            row = builder.load(vector_at(context, builder, kinds[2], args[2], at), align=4)
+            builder.store(builder.fsub(builder.load(total), row), total)
+            builder.store(builder.and_(word, builder.sub(word, ir.Constant(word.type, 1))), rest)
+        builder.store(builder.load(total), to, align=4)
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, x, types.uint32), codegen
+
+
+def _swap(builder: Any, rows: list[Any]) -> list[Any]:
+    """Turn LANES vectors of LANES numbers around, exchanging blocks of half of them, a quarter and so on."""
+    size = LANES
+    while (size := size // 2) > 0:
+        lanes = range(LANES)
+        upper = [lane if not lane & size else LANES + lane - size for lane in lanes]
+        lower = [lane + size if not lane & size else LANES + lane for lane in lanes]
+        masks = [ir.Constant(ir.VectorType(ir.IntType(32), LANES), mask) for mask in (upper, lower)]
+        for r in (r for r in lanes if not r & size):
+            pair = rows[r], rows[r + size]
+            rows[r], rows[r + size] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+    return rows
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def turn_rows(typingctx: Any, out: Any, i: Any, step: Any, x: Any, places: Any, j: Any) -> Any:
+    """Set the LANES rows of out that begin at i, i + step, ... to the columns of rows of x: LANES numbers
+    from places[r] + j on each, of places (LANES,) int64.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds, size = signature.args, ir.IntType(64)
+        places = context.make_array(kinds[4])(context, builder, args[4]).data
+        rows = []
+        for r in range(LANES):
+            place = builder.load(builder.gep(places, [ir.Constant(size, r)]))
+            at = builder.add(place, args[5])
+            rows.append(builder.load(vector_at(context, builder, kinds[3], args[3], at), align=4))
+        at = args[1]
+        for column in _swap(builder, rows):
+            builder.store(column, vector_at(context, builder, kinds[0], args[0], at), align=4)
+            at = builder.add(at, args[2])
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, types.int64, x, places, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def any_above(typingctx: Any, x: Any, i: Any, least: Any) -> Any:
     """Whether one of x[i : i + QUAD] is greater than least."""
 

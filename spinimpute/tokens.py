@@ -1,8 +1,8 @@
 """Attributes of context haplotypes, described relative to the target and never by column.
 
 Two kinds per context haplotype at an anchor: measurements of its matching runs, and the match bits of the
-typed variants nearest to the anchor, which go with a description of those variants shared by the whole
-context. The network takes logarithms and compares the haplotypes; here is only what takes the panel to know.
+typed variants nearest to the anchor, which go with a description of those variants shared by all targets. The
+network takes logarithms and compares the haplotypes; here is only what takes the panel to know.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.bits import popcount
-from spinimpute.elementary import log
 from spinimpute.li_stephens import JUMPS_PER_CM
 from spinimpute.mismatches import mismatch_left, mismatch_right
 from spinimpute.retrieval import Anchors, Context
@@ -22,6 +21,7 @@ from spinimpute.typed import TypedWindow
 
 # Typed variants looked at one by one on either side of an anchor; both sides together fill half a word.
 SITES_PER_SIDE = 16
+N_SITES = 2 * SITES_PER_SIDE
 # Distances from the anchor within which mismatches are counted, in cM.
 COUNT_CM = np.array([0.03, 0.1, 0.3, 1.0])
 N_RUN = 14
@@ -37,15 +37,15 @@ class Tokens:
     measures (T, A, K, N_MEASURES) float32: columns 0-3 cM, 4-7 typed variants and 8-11 surprise (nats) of the
     runs to the first mismatch left and right, to the second left and right; 12, 13 cM of the whole and of the
     shorter first run; then mismatches within COUNT_CM, left and right of each; then Li-Stephens posteriors.
-    match (T, A, K, 2 SITES_PER_SIDE) int8, 1 match, -1 mismatch, 0 unknown; sites (T, A, 2 SITES_PER_SIDE,
-    N_SITE_FEATURES) float32, the typed variants behind the match bits: log cM from the anchor, surprise,
-    side, known; task (A, 2) float32 as `task_features`.
+    Of the N_SITES typed variants near an anchor, one bit each, from the left: differs (T, A, K) uint32 where
+    the haplotype has another allele than the target, known (T, A) uint32 where the target has one, within
+    reach of the anchor, and carried (T, A) uint32 where it has ALT.
     """
 
     measures: NDArray[np.float32]
-    match: NDArray[np.int8]
-    sites: NDArray[np.float32]
-    task: NDArray[np.float32]
+    differs: NDArray[np.uint32]
+    known: NDArray[np.uint32]
+    carried: NDArray[np.uint32]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -126,31 +126,15 @@ def _count_rings(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _describe_sites(
-    observed: NDArray[np.uint64],
-    cm: NDArray[np.float64],
-    surprise: NDArray[np.float64],
-    gap: int,
-    at: float,
-    low: int,
-    high: int,
-    out: NDArray[np.float32],
-) -> np.uint64:
-    """Fill the site features (S, 4) and return the bits of the sites that are within reach and observed."""
-    start = gap - out.shape[0] // 2
-    seen = _half_word(observed, start)
-    known = np.uint64(0)
-    for s in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            out[s, i] = 0.0
-        m = start + s
-        if low <= m < high and (seen >> np.uint64(s)) & np.uint64(1):
-            known |= np.uint64(1) << np.uint64(s)
-            out[s, 0] = log(np.float32(abs(cm[m] - at) + 0.002))
-            out[s, 1] = surprise[m + 1] - surprise[m]
-            out[s, 2] = -1.0 if m < gap else 1.0
-            out[s, 3] = 1.0
-    return known
+def _within_reach(gap: int, low: int, high: int) -> np.uint64:
+    """Return the bits of those of the variants near a gap that lie in [low, high)."""
+    start = gap - SITES_PER_SIDE
+    bits = np.uint64(0xFFFFFFFF)
+    if low > start:
+        bits &= bits << np.uint64(low - start)
+    if high < start + N_SITES:
+        bits &= (np.uint64(1) << np.uint64(high - start)) - np.uint64(1)
+    return bits
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -166,27 +150,29 @@ def _describe(
     high: NDArray[np.int64],
     bounds: NDArray[np.int64],
     haplotype: NDArray[np.int32],
+    posterior: NDArray[np.float32],
     measures: NDArray[np.float32],
-    match: NDArray[np.int8],
-    sites: NDArray[np.float32],
+    differs: NDArray[np.uint32],
+    known: NDArray[np.uint32],
+    carried: NDArray[np.uint32],
 ) -> None:
     n_target, n_anchors, n_context = haplotype.shape
-    n_sites = match.shape[3]
-    differs, before = np.empty(panel.shape[1] + 1, np.uint64), np.empty(panel.shape[1] + 1, np.int64)
+    words, before = np.empty(panel.shape[1] + 1, np.uint64), np.empty(panel.shape[1] + 1, np.int64)
     for t in range(n_target):
         mine, seen = target[t], observed[t]
         for a in range(n_anchors):
-            known = _describe_sites(seen, cm, surprise[t], gap[a], at[a], low[a], high[a], sites[t, a])
-            expected = _half_word(mine, gap[a] - n_sites // 2)
+            start = gap[a] - SITES_PER_SIDE
+            here = _half_word(seen, start) & _within_reach(gap[a], low[a], high[a])
+            expected = _half_word(mine, start)
+            known[t, a], carried[t, a] = here, expected & here
             for k in range(n_context):
                 row, out = panel[haplotype[t, a, k]], measures[t, a, k]
                 _measure_runs(row, mine, seen, cm, surprise[t], gap[a], at[a], low[a], high[a], out[:N_RUN])
                 rings = out[N_RUN : N_RUN + N_COUNT]
-                _count_rings(row, mine, seen, gap[a], bounds[a], differs, before, rings)
-                unlike = _half_word(row, gap[a] - n_sites // 2) ^ expected
-                for s in range(n_sites):
-                    sign = 1 - 2 * np.int8((unlike >> np.uint64(s)) & np.uint64(1))
-                    match[t, a, k, s] = sign * np.int8((known >> np.uint64(s)) & np.uint64(1))
+                _count_rings(row, mine, seen, gap[a], bounds[a], words, before, rings)
+                for p in range(posterior.shape[3]):
+                    out[N_RUN + N_COUNT + p] = posterior[t, a, k, p]
+                differs[t, a, k] = (_half_word(row, start) ^ expected) & here
 
 
 def _surprise(window: TypedWindow, targets: slice) -> NDArray[np.float64]:
@@ -200,6 +186,24 @@ def _surprise(window: TypedWindow, targets: slice) -> NDArray[np.float64]:
     out = np.zeros((target.shape[1], len(frequency) + 1))
     np.cumsum(per_allele[row, target].T, axis=1, out=out[:, 1:])
     return out
+
+
+def describe_sites(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
+    """Return (A, N_SITES, 2, N_SITE_FEATURES): of each typed variant near an anchor, for a target with REF
+    and for one with ALT, log cM from the anchor, surprise (nats), side and 1; zeros where none is within
+    reach.
+    """
+    variant = anchors.gap[:, None] + np.arange(-SITES_PER_SIDE, SITES_PER_SIDE)
+    within = (variant >= anchors.low[:, None]) & (variant < anchors.high[:, None])
+    variant = variant.clip(0, len(window.cm) - 1)
+    frequency = window.frequency[variant]
+    sites = np.empty((*variant.shape, 2, N_SITE_FEATURES), np.float32)
+    sites[..., 0] = np.log(np.abs(window.cm[variant] - anchors.cm[:, None]) + 0.002)[..., None]
+    sites[..., 1] = np.stack([-np.log1p(-frequency), -np.log(frequency)], axis=-1)
+    sites[..., 2] = np.where(np.arange(N_SITES) < SITES_PER_SIDE, -1, 1)[:, None]
+    sites[..., 3] = 1
+    sites[~within] = 0
+    return sites
 
 
 def task_features(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
@@ -222,8 +226,8 @@ def describe(
     """
     shape = context.haplotype.shape
     measures = np.empty((*shape, N_MEASURES), np.float32)
-    match = np.empty((*shape, 2 * SITES_PER_SIDE), np.int8)
-    sites = np.empty((*shape[:2], 2 * SITES_PER_SIDE, N_SITE_FEATURES), np.float32)
+    differs = np.empty(shape, np.uint32)
+    known, carried = np.empty(shape[:2], np.uint32), np.empty(shape[:2], np.uint32)
     left = np.searchsorted(window.cm, anchors.cm[:, None] - COUNT_CM, side="left")
     right = np.searchsorted(window.cm, anchors.cm[:, None] + COUNT_CM, side="right")
     gap = anchors.gap[:, None]
@@ -232,7 +236,6 @@ def describe(
         window.panel_words, window.target_words[targets], window.observed_words[targets],
         window.cm, _surprise(window, targets),
         anchors.gap, anchors.cm, anchors.low, anchors.high, bounds,
-        context.haplotype, measures, match, sites,
+        context.haplotype, posterior, measures, differs, known, carried,
     )  # fmt: skip
-    measures[..., N_RUN + N_COUNT :] = posterior
-    return Tokens(measures, match, sites, task_features(window, anchors))
+    return Tokens(measures, differs, known, carried)

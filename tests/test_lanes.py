@@ -69,6 +69,34 @@ def test_between(name: str, count: int) -> None:
     np.testing.assert_allclose(out.ravel(), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("bits", [[], [0], [3, 17, 31]])
+def test_subtract_set(bits: list[int]) -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(out: Any, x: Any, word: Any) -> None:
+        lanes.subtract_set(out, 3, x, word)
+
+    out, *_ = arrays()
+    x = np.random.default_rng(2).random((32, LANES), np.float32)
+    expected = out.copy().ravel()
+    expected[3 : 3 + LANES] -= x[bits].sum(axis=0)
+    run(out, x, np.uint32(sum(1 << bit for bit in bits)))
+    np.testing.assert_allclose(out.ravel(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_turn_rows() -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(out: Any, x: Any, places: Any) -> None:
+        lanes.turn_rows(out, 2, 20, x, places, 5)
+
+    rng = np.random.default_rng(3)
+    x, places = rng.random(400, np.float32), rng.integers(0, 400 - LANES - 5, LANES)
+    out = np.zeros(20 * LANES, np.float32)
+    run(out, x, places)
+    expected = np.zeros((LANES, 20), np.float32)
+    expected[:, 2 : 2 + LANES] = np.array([x[place + 5 :][:LANES] for place in places]).T
+    np.testing.assert_array_equal(out, expected.ravel())
+
+
 def test_any_above() -> None:
     @njit  # type: ignore[untyped-decorator]
     def run(x: Any, i: int, least: Any) -> Any:

@@ -9,7 +9,15 @@ from test_retrieval import every_gap, make_window
 
 from spinimpute.li_stephens import JUMPS_PER_CM
 from spinimpute.retrieval import order_panel, retrieve
-from spinimpute.tokens import COUNT_CM, N_RUN, SITES_PER_SIDE, describe
+from spinimpute.tokens import (
+    COUNT_CM,
+    N_RUN,
+    N_SITE_FEATURES,
+    N_SITES,
+    SITES_PER_SIDE,
+    describe,
+    describe_sites,
+)
 
 N_CHAINS = len(JUMPS_PER_CM)
 
@@ -26,7 +34,6 @@ def described():  # type: ignore[no-untyped-def]
 def test_all_numbers_are_finite(described) -> None:  # type: ignore[no-untyped-def]
     *_, tokens = described
     assert np.isfinite(tokens.measures).all()
-    assert np.isfinite(tokens.sites).all()
 
 
 def test_runs_and_counts(described) -> None:  # type: ignore[no-untyped-def]
@@ -66,13 +73,29 @@ def test_surprise_of_a_run_is_the_log_frequency_of_its_alleles(described) -> Non
     assert tokens.measures[t, a, k, 9] == pytest.approx(expected, rel=1e-5)
 
 
-def test_match_bits(described) -> None:  # type: ignore[no-untyped-def]
+def test_bits_of_the_variants_nearby(described) -> None:  # type: ignore[no-untyped-def]
     window, anchors, context, tokens = described
     for t, a, k in [(0, 0, 0), (1, 40, 5), (3, 150, 2)]:
-        for s in range(2 * SITES_PER_SIDE):
+        for s in range(N_SITES):
             m = int(anchors.gap[a]) - SITES_PER_SIDE + s
-            if not anchors.low[a] <= m < anchors.high[a] or window.target[m, t] < 0:
-                expected = 0
-            else:
-                expected = 1 if window.panel[m, context.haplotype[t, a, k]] == window.target[m, t] else -1
-            assert tokens.match[t, a, k, s] == expected
+            known = anchors.low[a] <= m < anchors.high[a] and window.target[m, t] >= 0
+            assert tokens.known[t, a] >> s & 1 == known
+            assert tokens.carried[t, a] >> s & 1 == (known and window.target[m, t] == 1)
+            unlike = known and window.panel[m, context.haplotype[t, a, k]] != window.target[m, t]
+            assert tokens.differs[t, a, k] >> s & 1 == unlike
+
+
+def test_sites_nearby(described) -> None:  # type: ignore[no-untyped-def]
+    window, anchors, *_ = described
+    sites = describe_sites(window, anchors)
+    assert sites.shape == (len(anchors), N_SITES, 2, N_SITE_FEATURES)
+    n = window.panel.shape[1]
+    for a, s in [(0, 0), (0, 16), (40, 3), (40, 31), (150, 15), (150, 16)]:
+        m = int(anchors.gap[a]) - SITES_PER_SIDE + s
+        expected = np.zeros((2, N_SITE_FEATURES))
+        if anchors.low[a] <= m < anchors.high[a]:
+            share = (int(window.panel[m].sum()) + 0.5) / (n + 1)
+            away = np.log(abs(window.cm[m] - anchors.cm[a]) + 0.002)
+            side = -1 if s < SITES_PER_SIDE else 1
+            expected = np.array([[away, -np.log(each), side, 1] for each in (1 - share, share)])
+        np.testing.assert_allclose(sites[a, s], expected, rtol=1e-5)

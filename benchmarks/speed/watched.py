@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 from threading import Lock, local
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -22,9 +21,10 @@ from spinimpute.imputed import ImputedWindow
 from spinimpute.inference import Engine
 from spinimpute.spin.accelerated import AcceleratedSpin
 from spinimpute.spin.checkpoint import LoadedModel
-from spinimpute.spin.inputs import QueryInput, SpinInput
+from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
 from spinimpute.spin.model import Spin
-from spinimpute.spin.network import Network, start_network
+from spinimpute.spin.near_sites import choose_sites, match_signs, to_signed
+from spinimpute.spin.network import Network, WindowNetwork, start_network
 from spinimpute.windows import Window
 
 TRIALS = 10
@@ -85,6 +85,7 @@ class _Watch:
     rows: Counter[str] = field(default_factory=Counter)
     carried: float = 0.0
     examples: dict[str, SpinInput | QueryInput] = field(default_factory=dict)
+    example_window: WindowInput | None = None
     computed: list[tuple[torch.cuda.Event, torch.cuda.Event]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
@@ -110,12 +111,9 @@ class _WatchedNetwork:
         self.device = network.device
         self.together = network.together
 
-    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def at(self, window: WindowInput) -> _WatchedWindow:
         """As the network."""
-        began = time.perf_counter()
-        weights, spread = self._network.weigh(given)
-        self._watch.call("weigh", began, given, weights, spread)
-        return weights, spread
+        return _WatchedWindow(self._network.at(window), window, self._watch)
 
     def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
         """As the network."""
@@ -123,6 +121,23 @@ class _WatchedNetwork:
         probability = self._network.calibrate(asked)
         self._watch.call("calibrate", began, asked, probability)
         return probability
+
+
+@dataclass(frozen=True)
+class _WatchedWindow:
+    """The network in a window."""
+
+    network: WindowNetwork
+    window: WindowInput
+    watch: _Watch
+
+    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As the network."""
+        began = time.perf_counter()
+        weights, spread = self.network.weigh(given)
+        self.watch.example_window = self.watch.example_window or self.window
+        self.watch.call("weigh", began, given, weights, spread)
+        return weights, spread
 
 
 @dataclass(frozen=True)
@@ -159,16 +174,30 @@ def _count_flops(spin: Spin, watch: _Watch) -> float:
     """Floating-point operations in the matrix products of all calls, from those of the examples."""
     total = 0.0
     for name, given in watch.examples.items():
-        arrays: list[NDArray[Any]] = list(given)
+        device = next(spin.parameters()).device
         if isinstance(given, SpinInput):
-            arrays[3] = np.broadcast_to(given.task, (len(given.previous), *given.task.shape))
-        tensors = [
-            torch.from_numpy(np.array(array[:2])).to(next(spin.parameters()).device) for array in arrays
-        ]
+            few = SpinInput(*(array[:2] for array in given))
+            tensors = _network_tensors(few, watch.example_window)
+        else:
+            tensors = [torch.from_numpy(np.array(array[:2])) for array in given]
         with FlopCounterMode(display=False) as counter:
-            (spin if name == "weigh" else spin.calibration)(*tensors)
+            (spin if name == "weigh" else spin.calibration)(*(tensor.to(device) for tensor in tensors))
         total += counter.get_total_flops() * watch.rows[name] / len(tensors[-1])
     return total
+
+
+def _network_tensors(given: SpinInput, window: WindowInput | None) -> list[torch.Tensor]:
+    """What torch's network takes of some targets of a window."""
+    assert window is not None
+    differs, known, carried = (
+        torch.from_numpy(to_signed(words)) for words in (given.differs, given.known, given.carried)
+    )
+    sites, task = (torch.from_numpy(array) for array in window)
+    match = match_signs(differs, known, sites.shape[1])
+    chosen = choose_sites(sites, known, carried)
+    tasks = task.expand(len(given.previous), -1, -1)
+    neighbours = [torch.from_numpy(places) for places in (given.previous, given.following)]
+    return [torch.from_numpy(given.measures), match, chosen, tasks, *neighbours]
 
 
 def profile(config: ImputeConfig) -> Profile:

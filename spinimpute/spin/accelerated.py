@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +21,9 @@ from torch import Tensor
 from spinimpute.spin.checkpoint import LoadedModel
 from spinimpute.spin.config import SpinConfig
 from spinimpute.spin.device import BATCH_TOKENS, CUDA, kind_of
-from spinimpute.spin.inputs import QueryInput, SpinInput
+from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
 from spinimpute.spin.model import Spin, entropy
+from spinimpute.spin.near_sites import choose_sites, match_signs, to_signed
 
 # Queries of a batch are filled up to a multiple of this.
 QUERY_ROWS = 1 << 15
@@ -47,27 +50,21 @@ class AcceleratedSpin:
         """As many targets as fit; must not depend on how many there are."""
         return max(1, BATCH_TOKENS[CUDA] // tokens)
 
-    @torch.inference_mode()
-    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return copying weights (T, A, K, H) and their entropy (T, A, H), as `network.Network`."""
-        n, n_anchors, n_context = given.previous.shape
-        rows = self.together(n_anchors * n_context)
-        arrays = given._replace(task=np.broadcast_to(given.task, (n, *given.task.shape)))
-        with self._lane() as lane:
-            weights: Tensor = self.spin(*(lane.send(array, rows) for array in arrays))
-            return lane.fetch(weights[:n]), lane.fetch(entropy(weights)[:n])
+    def at(self, window: WindowInput) -> AcceleratedWindow:
+        """The network with what all targets of a window share, which is on the device from then on."""
+        return AcceleratedWindow(self, *(torch.from_numpy(array).to(self.device) for array in window))
 
     @torch.inference_mode()
     def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
         """Return the probability (Q,) of carrying the allele, as `network.Network`."""
         n = len(asked.query)
         rows = -(-n // QUERY_ROWS) * QUERY_ROWS
-        with self._lane() as lane:
+        with self.lane() as lane:
             logits: Tensor = self.spin.calibration(*(lane.send(part, rows) for part in asked))
             return lane.fetch(torch.sigmoid(logits)[:n])
 
     @contextmanager
-    def _lane(self) -> Iterator[_Lane]:
+    def lane(self) -> Iterator[_Lane]:
         """A lane for the calling thread alone; waits for one."""
         lane = self._free.get()
         try:
@@ -75,6 +72,30 @@ class AcceleratedSpin:
                 yield lane
         finally:
             self._free.put(lane)
+
+
+@dataclass(frozen=True)
+class AcceleratedWindow:
+    """A network in a window, whose typed variants (A, S, 2, C) and task (A, 2) it knows."""
+
+    network: AcceleratedSpin
+    sites: Tensor
+    task: Tensor
+
+    @torch.inference_mode()
+    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return copying weights (T, A, K, H) and their entropy (T, A, H), as `network.WindowNetwork`."""
+        n, n_anchors, n_context = given.previous.shape
+        rows = self.network.together(n_anchors * n_context)
+        words = [to_signed(array) for array in (given.differs, given.known, given.carried)]
+        arrays: list[NDArray[Any]] = [given.measures, *words, given.previous, given.following]
+        with self.network.lane() as lane:
+            measures, differs, known, carried, *neighbours = (lane.send(array, rows) for array in arrays)
+            match = match_signs(differs, known, self.sites.shape[1])
+            sites = choose_sites(self.sites, known, carried)
+            task = self.task.expand(rows, -1, -1)
+            weights: Tensor = self.network.spin(measures, match, sites, task, *neighbours)
+            return lane.fetch(weights[:n]), lane.fetch(entropy(weights)[:n])
 
 
 class _Lane:

@@ -6,15 +6,17 @@ latent attributes, I inducing points, M message, H heads. A block is (R, K, GROU
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.elementary import kernel, log, part
 from spinimpute.lanes import add, add_products, lower_to, raise_to
 from spinimpute.spin.calibration import calibrate
-from spinimpute.spin.config import LEAST_WEIGHT, UNKNOWN, SpinConfig
+from spinimpute.spin.config import LEAST_WEIGHT, SpinConfig
 from spinimpute.spin.device import BATCH_TOKENS, CPU
-from spinimpute.spin.inputs import QueryInput, SpinInput
+from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
 from spinimpute.spin.kernels import (
     GROUP,
     add_bias,
@@ -23,6 +25,8 @@ from spinimpute.spin.kernels import (
     linear,
     silu,
     softmax,
+    turn_in,
+    turn_out,
 )
 from spinimpute.spin.packing import (
     LayerWeights,
@@ -32,9 +36,8 @@ from spinimpute.spin.packing import (
     pack_layers,
     pack_network,
 )
+from spinimpute.spin.site_keys import SiteKeys, match_latents, tabulate_keys
 
-# Logarithm of what stands for knowing nothing of a typed variant (`blocks.XABA`).
-_UNKNOWN = np.float32(np.log(UNKNOWN))
 _LEAST_WEIGHT = np.float32(LEAST_WEIGHT)
 
 
@@ -45,17 +48,24 @@ def _flat(block: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @part  # type: ignore[untyped-decorator]
+def _rows(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (A, K, M) as its numbers in a row."""
+    return array.reshape(array.shape[0] * array.shape[1] * array.shape[2])
+
+
+@part  # type: ignore[untyped-decorator]
 def _gather_measures(
-    net: NetworkWeights, measures: NDArray[np.float32], first: int, logs: NDArray[np.float32],
-    best: NDArray[np.float32],
+    net: NetworkWeights, measures: NDArray[np.float32], first: int, places: NDArray[np.int64],
+    logs: NDArray[np.float32], best: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """Fill logs (D, K, GROUP) and best (D, GROUP) of measures (A, K, D) at the anchors from first on."""
+    """Fill logs (D, K, GROUP) and best (D, GROUP) of measures (A, K, D) at the anchors from first on. places
+    (GROUP,) is room.
+    """
     n_anchors, n_context, n_measures = measures.shape
     for g in range(GROUP):
-        for k in range(n_context):
-            row = measures[min(first + g, n_anchors - 1), k]
-            for d in range(n_measures):
-                logs[d, k, g] = row[d]
+        places[g] = min(first + g, n_anchors - 1) * n_context * n_measures
+    for k in range(n_context):
+        turn_in(_rows(measures), places, k * n_measures, logs[:n_measures], k)
     for d in range(n_measures):
         row, offset = logs[d].reshape(n_context * GROUP), net.offset[d]
         for i in range(row.shape[0]):
@@ -69,80 +79,34 @@ def _gather_measures(
                 lower_to(best, d * GROUP, logs, (d * n_context + k) * GROUP)
 
 
-@part  # type: ignore[untyped-decorator]
-def _attend_to_sites(
-    net: NetworkWeights, sites: NDArray[np.float32], first: int, about: NDArray[np.float32],
-    hidden: NDArray[np.float32], weights: NDArray[np.float32],
-) -> None:  # fmt: skip
-    """XABA's weights (F, S, GROUP) of typed variants that sites (A, S, C) describe."""
-    n_anchors, n_sites, n_features = sites.shape
-    for g in range(GROUP):
-        for s in range(n_sites):
-            for c in range(n_features):
-                about[c, s, g] = sites[min(first + g, n_anchors - 1), s, c]
-    linear(net.key_first, net.key_first_bias, _flat(about), _flat(hidden))
-    silu(_flat(hidden))
-    linear(net.key_second, net.key_second_bias, _flat(hidden), _flat(weights))
-    known, scores = about[n_features - 1].reshape(n_sites * GROUP), _flat(weights)
-    for f in range(weights.shape[0]):
-        row = scores[f]
-        for i in range(known.shape[0]):
-            row[i] += _UNKNOWN * (np.float32(1) - known[i])
-    softmax(weights)
-    for f in range(weights.shape[0]):
-        row = scores[f]
-        for i in range(known.shape[0]):
-            row[i] *= known[i]
-
-
-@part  # type: ignore[untyped-decorator]
-def _match_latents(
-    match: NDArray[np.int8], first: int, weights: NDArray[np.float32], bits: NDArray[np.float32],
-    latents: NDArray[np.float32],
-) -> None:  # fmt: skip
-    """Fill latents (F, K, GROUP): XABA's weights (F, S, GROUP) times match (A, K, S)."""
-    n_anchors, n_context, n_sites = match.shape
-    for g in range(GROUP):
-        for k in range(n_context):
-            for s in range(n_sites):
-                bits[s, k, g] = match[min(first + g, n_anchors - 1), k, s]
-    for f in range(weights.shape[0]):
-        for k in range(n_context):
-            for g in range(GROUP):
-                latents[f, k, g] = 0
-            add_products(
-                latents, (f * n_context + k) * GROUP,
-                weights, f * n_sites * GROUP, GROUP,
-                bits, k * GROUP, n_context * GROUP, n_sites,
-            )  # fmt: skip
-
-
 @kernel  # type: ignore[untyped-decorator]
 def _embed(
-    net: NetworkWeights, measures: NDArray[np.float32], match: NDArray[np.int8], sites: NDArray[np.float32],
-    task: NDArray[np.float32], latent: NDArray[np.float32],
+    net: NetworkWeights, keys: SiteKeys, task: NDArray[np.float32], measures: NDArray[np.float32],
+    differs: NDArray[np.uint32], known: NDArray[np.uint32], carried: NDArray[np.uint32],
+    latent: NDArray[np.float32],
 ) -> None:  # fmt: skip
     """Fill latent (G, E, K, GROUP) for all groups of anchors of one target."""
-    n_anchors, n_context, n_sites = match.shape
-    width = latent.shape[1]
+    n_anchors, n_context = differs.shape
+    width, n_latents = latent.shape[1], net.matches.shape[1]
     logs = np.zeros((net.absolute.shape[1], n_context, GROUP), np.float32)
     best = np.zeros((net.absolute.shape[1], GROUP), np.float32)
-    about = np.zeros((net.key_first.shape[1], n_sites, GROUP), np.float32)
-    hidden = np.empty((net.key_first.shape[0], n_sites, GROUP), np.float32)
-    weights = np.empty((net.key_second.shape[0], n_sites, GROUP), np.float32)
-    bits = np.empty((n_sites, n_context, GROUP), np.float32)
-    latents = np.empty((net.key_second.shape[0], n_context, GROUP), np.float32)
+    matching = np.empty((GROUP, n_context, keys.none.shape[1]), np.float32)
+    latents = np.empty((n_latents, n_context, GROUP), np.float32)
     window = np.zeros((net.task.shape[1], GROUP), np.float32)
     shared = np.empty((width, GROUP), np.float32)
     mixed = np.empty((width, n_context, GROUP), np.float32)
+    places = np.empty(GROUP, np.int64)
     for j in range(latent.shape[0]):
         first = j * GROUP
-        _gather_measures(net, measures, first, logs, best)
-        _attend_to_sites(net, sites, first, about, hidden, weights)
-        _match_latents(match, first, weights, bits, latents)
+        _gather_measures(net, measures, first, places, logs, best)
         for g in range(GROUP):
+            a = min(first + g, n_anchors - 1)
+            match_latents(keys, a, differs[a], known[a], carried[a], matching[g])
+            places[g] = g * matching.shape[1] * matching.shape[2]
             for c in range(task.shape[1]):
-                window[c, g] = task[min(first + g, n_anchors - 1), c]
+                window[c, g] = task[a, c]
+        for k in range(n_context):
+            turn_in(_rows(matching), places, k * matching.shape[2], latents, k)
         linear(net.task, net.bias, window, shared)
         add_linear(net.relative, best, shared)
         for e in range(width):
@@ -180,20 +144,43 @@ def _between_datapoints(layer: LayerWeights, latent: NDArray[np.float32]) -> Non
 
 
 @part  # type: ignore[untyped-decorator]
+def _tell(
+    layer: LayerWeights, latent: NDArray[np.float32], n_anchors: int, said: NDArray[np.float32]
+) -> None:
+    """Fill said (A K + 2, M) with what haplotypes tell neighbours, and last with what those hear who have
+    none before and after them.
+    """
+    n_context, n_message = latent.shape[2], said.shape[1]
+    message = np.empty((layer.tell.shape[0], n_context, GROUP), np.float32)
+    flat = said.reshape(said.size)
+    for j in range(latent.shape[0]):
+        linear(layer.tell, layer.tell_bias, _flat(latent[j]), _flat(message))
+        turn_out(message[:n_message], j * GROUP, min((j + 1) * GROUP, n_anchors), flat)
+    for side in range(2):
+        for m in range(n_message):
+            said[n_anchors * n_context + side, m] = layer.absent[side, m]
+
+
+@part  # type: ignore[untyped-decorator]
 def _hear(
     layer: LayerWeights, said: NDArray[np.float32], previous: NDArray[np.int16], following: NDArray[np.int16],
-    first: int, received: NDArray[np.float32], latent: NDArray[np.float32],
+    first: int, before: NDArray[np.int64], after: NDArray[np.int64], received: NDArray[np.float32],
+    latent: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """The chain on a block latent (E, K, GROUP), where said (A, K, M) is what haplotypes tell neighbours."""
-    n_anchors, n_context, n_message = said.shape
-    for g in range(GROUP):
-        a = min(first + g, n_anchors - 1)
-        for k in range(n_context):
-            before = said[a - 1, previous[a, k]] if previous[a, k] >= 0 else layer.absent[0]
-            after = said[a + 1, following[a, k]] if following[a, k] >= 0 else layer.absent[1]
-            for m in range(n_message):
-                received[m, k, g] = before[m]
-                received[n_message + m, k, g] = after[m]
+    """The chain on a block latent (E, K, GROUP), where said is as `_tell` fills it; before and after (GROUP,)
+    are room.
+    """
+    n_anchors, n_context = previous.shape
+    n_message, nobody = said.shape[1], n_anchors * n_context
+    flat = said.reshape(said.shape[0] * n_message)
+    for k in range(n_context):
+        for g in range(GROUP):
+            a = min(first + g, n_anchors - 1)
+            b, c = previous[a, k], following[a, k]
+            before[g] = ((a - 1) * n_context + b if b >= 0 else nobody) * n_message
+            after[g] = ((a + 1) * n_context + c if c >= 0 else nobody + 1) * n_message
+        turn_in(flat, before, 0, received[:n_message], k)
+        turn_in(flat, after, 0, received[n_message : 2 * n_message], k)
     add_bias(layer.hear_bias, _flat(latent))
     add_linear(layer.hear, _flat(received), _flat(latent))
 
@@ -205,21 +192,15 @@ def _run_layer(
 ) -> None:  # fmt: skip
     """XABD, chain and ABLA on latent (G, E, K, GROUP) of one target."""
     n_anchors, n_context = previous.shape
-    n_message = layer.absent.shape[1]
-    message = np.empty((layer.tell.shape[0], n_context, GROUP), np.float32)
-    said = np.empty((n_anchors, n_context, n_message), np.float32)
+    said = np.empty((n_anchors * n_context + 2, layer.absent.shape[1]), np.float32)
+    before, after = np.empty(GROUP, np.int64), np.empty(GROUP, np.int64)
     received = np.zeros((layer.hear.shape[1], n_context, GROUP), np.float32)
     normed = np.zeros(latent.shape[1:], np.float32)
     hidden = np.empty((layer.widen.shape[0], n_context, GROUP), np.float32)
     _between_datapoints(layer, latent)
+    _tell(layer, latent, n_anchors, said)
     for j in range(latent.shape[0]):
-        linear(layer.tell, layer.tell_bias, _flat(latent[j]), _flat(message))
-        for a in range(j * GROUP, min((j + 1) * GROUP, n_anchors)):
-            for k in range(n_context):
-                for m in range(n_message):
-                    said[a, k, m] = message[m, k, a - j * GROUP]
-    for j in range(latent.shape[0]):
-        _hear(layer, said, previous, following, j * GROUP, received, latent[j])
+        _hear(layer, said, previous, following, j * GROUP, before, after, received, latent[j])
         layer_norm(_flat(latent[j]), width, layer.norm, layer.norm_bias, _flat(normed))
         linear(layer.widen, layer.widen_bias, _flat(normed), _flat(hidden))
         silu(_flat(hidden))
@@ -253,10 +234,7 @@ def _weigh(
             add_products(total, 0, row, 0, GROUP, logs, 0, GROUP, n_context)
             for g in range(n):
                 spread[j * GROUP + g, h] = -total[g]
-        for g in range(n):
-            for k in range(n_context):
-                for h in range(n_heads):
-                    weights[j * GROUP + g, k, h] = block[h, k, g]
+        turn_out(block[:n_heads], j * GROUP, j * GROUP + n, _rows(weights))
 
 
 class CompiledSpin:
@@ -265,31 +243,45 @@ class CompiledSpin:
     def __init__(self, config: SpinConfig, weights: Weights) -> None:
         self.config = config
         self.device = CPU
-        self._network = pack_network(config, weights)
-        self._layers = pack_layers(config, weights)
+        self.network = pack_network(config, weights)
+        self.layers = pack_layers(config, weights)
         self._calibration = pack_calibration(weights)
 
     def together(self, tokens: int) -> int:
         """Those of one person, or of one haplotype if these are many."""
         return max(1, min(2, BATCH_TOKENS[CPU] // tokens))
 
-    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return copying weights (T, A, K, H) and their entropy (T, A, H), as `network.Network`."""
-        n_targets, n_anchors, n_context = given.previous.shape
-        n_heads = self.config.heads
-        weights = np.empty((n_targets, n_anchors, n_context, n_heads), np.float32)
-        spread = np.empty((n_targets, n_anchors, n_heads), np.float32)
-        width = self._network.latent.shape[0]
-        latent = np.empty((-(-n_anchors // GROUP), width, n_context, GROUP), np.float32)
-        for t in range(n_targets):
-            _embed(self._network, given.measures[t], given.match[t], given.sites[t], given.task, latent)
-            for layer in self._layers:
-                _run_layer(layer, self.config.width, given.previous[t], given.following[t], latent)
-            _weigh(self._network, latent, weights[t], spread[t])
-        return weights, spread
+    def at(self, window: WindowInput) -> CompiledWindow:
+        """The network with what all targets of a window share."""
+        return CompiledWindow(self, window.task, tabulate_keys(self.network, window.sites))
 
     def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
         """Return the probability (Q,) of carrying the allele, as `network.Network`."""
         probability = np.empty(len(asked.query), np.float32)
         calibrate(self._calibration, *asked, probability)
         return probability
+
+
+@dataclass(frozen=True)
+class CompiledWindow:
+    """A network in a window, whose task (A, 2) and typed variants it knows."""
+
+    spin: CompiledSpin
+    task: NDArray[np.float32]
+    keys: SiteKeys
+
+    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return copying weights (T, A, K, H) and their entropy (T, A, H), as `network.WindowNetwork`."""
+        n_targets, n_anchors, n_context = given.previous.shape
+        network, config = self.spin.network, self.spin.config
+        weights = np.empty((n_targets, n_anchors, n_context, config.heads), np.float32)
+        spread = np.empty((n_targets, n_anchors, config.heads), np.float32)
+        width = network.latent.shape[0]
+        latent = np.empty((-(-n_anchors // GROUP), width, n_context, GROUP), np.float32)
+        for t in range(n_targets):
+            tokens = given.measures[t], given.differs[t], given.known[t], given.carried[t]
+            _embed(network, self.keys, self.task, *tokens, latent)
+            for layer in self.spin.layers:
+                _run_layer(layer, config.width, given.previous[t], given.following[t], latent)
+            _weigh(network, latent, weights[t], spread[t])
+        return weights, spread

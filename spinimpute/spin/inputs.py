@@ -8,17 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class WindowInput(NamedTuple):
+    """What all targets of a window share at A anchors: sites (A, S, 2, C), the S typed variants near each,
+    for a target with either allele, and task (A, 2), as `tokens.describe_sites` and `tokens.task_features`.
+    """
+
+    sites: NDArray[np.float32]
+    task: NDArray[np.float32]
+
+
 class SpinInput(NamedTuple):
     """Context haplotypes of T targets at A anchors.
 
-    measures (T, A, K, D), match (T, A, K, S), sites (T, A, S, C) and task (A, 2) as `tokens.Tokens`; previous
-    and following (T, A, K) as `retrieval.Context`.
+    measures (T, A, K, D), differs (T, A, K), known and carried (T, A) as `tokens.Tokens`; previous and
+    following (T, A, K) as `retrieval.Context`.
     """
 
     measures: NDArray[np.float32]
-    match: NDArray[np.int8]
-    sites: NDArray[np.float32]
-    task: NDArray[np.float32]
+    differs: NDArray[np.uint32]
+    known: NDArray[np.uint32]
+    carried: NDArray[np.uint32]
     previous: NDArray[np.int16]
     following: NDArray[np.int16]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.elementary import exp, kernel
-from spinimpute.lanes import LANES, add, multiply, raise_to, subtract
+from spinimpute.elementary import exp, kernel, part
+from spinimpute.lanes import LANES, add, multiply, raise_to, subtract, turn_rows
 
 # Anchors side by side.
 GROUP = LANES
@@ -127,3 +127,37 @@ def softmax(block: NDArray[np.float32]) -> None:
             total[r, g] = _ONE / total[r, g]
         for i in range(r * n, (r + 1) * n, GROUP):
             multiply(block, i, total, r * GROUP)
+
+
+@part  # type: ignore[untyped-decorator]
+def turn_in(
+    rows: NDArray[np.float32], places: NDArray[np.int64], first: int, block: NDArray[np.float32], k: int
+) -> None:
+    """Set column k of block (R, K, GROUP) to R numbers for each anchor, from places (GROUP,) + first on."""
+    n, step = block.shape[0], block.shape[1] * GROUP
+    for r in range(0, n - LANES + 1, LANES):
+        turn_rows(block, r * step + k * GROUP, step, rows, places, first + r)
+    if n > LANES and n % LANES:
+        # The last ones are turned together with some once more.
+        turn_rows(block, (n - LANES) * step + k * GROUP, step, rows, places, first + n - LANES)
+    elif n < LANES:
+        for r in range(n):
+            for g in range(GROUP):
+                block[r, k, g] = rows[places[g] + first + r]
+
+
+@part  # type: ignore[untyped-decorator]
+def turn_out(block: NDArray[np.float32], first: int, end: int, out: NDArray[np.float32]) -> None:
+    """Set out (A, K, R), its numbers in a row, to block (R, K, GROUP) at the anchors from first to end."""
+    n, n_context, places = block.shape[0], block.shape[1], np.empty(LANES, np.int64)
+    for r in range(LANES):
+        places[r] = r * n_context * GROUP
+    for k in range(n_context):
+        at = (first * n_context + k) * n
+        if end - first == GROUP and n % LANES == 0:
+            for r in range(0, n, LANES):
+                turn_rows(out, at + r, n_context * n, block, places, (r * n_context + k) * GROUP)
+        else:
+            for g in range(end - first):
+                for r in range(n):
+                    out[at + g * n_context * n + r] = block[r, k, g]

@@ -11,7 +11,14 @@ from spinimpute.spin.checkpoint import LoadedModel
 from spinimpute.spin.compiled import CompiledSpin
 from spinimpute.spin.config import SpinConfig
 from spinimpute.spin.device import CPU
-from spinimpute.spin.inputs import QueryInput, SpinInput
+from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
+
+
+class WindowNetwork(Protocol):
+    """A network in one window."""
+
+    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return copying weights (T, A, K, H), summing to one over K, and their entropy (T, A, H) in nats."""
 
 
 class Network(Protocol):
@@ -31,8 +38,8 @@ class Network(Protocol):
     def together(self, tokens: int) -> int:
         """Return how many targets with so many tokens each are best computed at a time."""
 
-    def weigh(self, given: SpinInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return copying weights (T, A, K, H), summing to one over K, and their entropy (T, A, H) in nats."""
+    def at(self, window: WindowInput) -> WindowNetwork:
+        """The network with what all targets of a window share."""
 
     def calibrate(self, asked: QueryInput) -> NDArray[np.float32]:
         """Return the probability (Q,) of carrying the allele."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spinimpute.spin.near_sites import choose_sites, match_signs, to_signed
 from spinimpute.training.pseudo_targets import Draw
 
 
@@ -84,17 +86,21 @@ def sample_batch(draw: Draw, rng: np.random.Generator, stretches: int, length: i
         asked=np.zeros(shape, np.float32),
     )
     parts: list[tuple[NDArray[np.generic], ...]] = []
+    tokens, context = draw.tokens, draw.context
+    words = [to_signed(array) for array in (tokens.differs, tokens.known, tokens.carried)]
     for b in range(stretches):
         t = int(rng.integers(draw.truth.shape[1]))
         start = int(rng.integers(len(draw.anchors) - length + 1))
-        cut = (t, slice(start, start + length))
-        tokens, context = draw.tokens, draw.context
-        about = (tokens.measures[cut], tokens.match[cut], tokens.sites[cut], tokens.task[cut[1]])
-        parts.append((*about, context.previous[cut], context.following[cut]))
+        along = slice(start, start + length)
+        shared = draw.shared.sites[along], draw.shared.task[along]
+        own: list[NDArray[Any]] = [tokens.measures, *words, context.previous, context.following]
+        parts.append((*shared, *(array[t, along] for array in own)))
         for j in range(length - 1):
             _ask(draw, t, start + j, rng, out, (b, j))
-    inputs = [torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)]
-    inputs[4][:, 0] = -1
-    inputs[5][:, -1] = -1
+    columns = [torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)]
+    sites, task, measures, differs, known, carried, previous, following = columns
+    previous[:, 0], following[:, -1] = -1, -1
+    match = match_signs(differs, known, sites.shape[2])
+    inputs = measures, match, choose_sites(sites, known, carried), task, previous, following
     answers = {name: torch.from_numpy(array) for name, array in vars(out).items()}
     return Batch(*inputs, **answers)

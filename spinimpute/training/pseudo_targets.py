@@ -17,7 +17,8 @@ from spinimpute.li_stephens import run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
-from spinimpute.tokens import Tokens, describe, task_features
+from spinimpute.spin.inputs import WindowInput
+from spinimpute.tokens import Tokens, describe, describe_sites, task_features
 from spinimpute.training.sources import Source
 from spinimpute.typed import TypedWindow
 
@@ -44,7 +45,8 @@ class Draw:
 
     panel (V, N) and truth (V, T) uint8, 1 where the haplotype carries the allele that is rarer in the panel;
     typed (V,) bool; segments of the variants between the anchors; queries, tokens and context of the T
-    targets, the queries without any weights of a network.
+    targets, the queries without any weights of a network; shared is what the network is given for all of
+    them.
     """
 
     panel: NDArray[np.uint8]
@@ -55,6 +57,7 @@ class Draw:
     anchors: Anchors
     context: Context
     tokens: Tokens
+    shared: WindowInput
 
     @property
     def context_size(self) -> int:
@@ -178,7 +181,8 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     log_odds = np.log(split.frequency / (1 - split.frequency)).astype(np.float32)
     marks = HaplotypeMarks.of(split.panel.view(np.bool_))
     concordance = measure_concordance(count_carriers(window, anchors, orders, marks, split.cm))
-    segments = cut_segments(split.cm, log_odds, anchors.cm, task_features(window, anchors), concordance)
+    shared = WindowInput(describe_sites(window, anchors), task_features(window, anchors))
+    segments = cut_segments(split.cm, log_odds, anchors.cm, shared.task, concordance)
     chains = run_chains(window, anchors, context, everybody, first_typed=0)
     nothing = np.zeros((*context.haplotype.shape, 1), np.float32)
     queries = copy_alleles(marks, segments, nothing, nothing[:, :, 0], chains)
@@ -191,4 +195,5 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
         anchors=anchors,
         context=context,
         tokens=describe(window, anchors, context, chains.posterior, everybody),
+        shared=shared,
     )

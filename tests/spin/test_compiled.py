@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from spinimpute.spin.accelerated import AcceleratedSpin
+from spinimpute.spin.checkpoint import LoadedModel
 from spinimpute.spin.compiled import CompiledSpin
 from spinimpute.spin.config import SpinConfig
-from spinimpute.spin.inputs import QueryInput, SpinInput
+from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
 from spinimpute.spin.kernels import GROUP
 from spinimpute.spin.model import Spin, entropy
 from spinimpute.spin.shapes import array_shapes
+from spinimpute.tokens import N_SITES
 
 # No size is a multiple of what the kernels fill up to, and one network is of the default shape.
 ODD = SpinConfig(
@@ -32,33 +33,54 @@ def make_spin(config: SpinConfig, spread: float = 0.3) -> Spin:
     return spin
 
 
-def make_inputs(config: SpinConfig, n_anchors: int, n_context: int) -> tuple[NDArray[Any], ...]:
+def make_inputs(config: SpinConfig, n_anchors: int, n_context: int) -> tuple[WindowInput, SpinInput]:
     rng = np.random.default_rng(4)
     shape = (2, n_anchors, n_context)
     n_measures = config.runs + config.counts + config.posteriors
     measures = rng.gamma(0.5, 3, (*shape, n_measures)).astype(np.float32)
-    match = rng.integers(-1, 2, (*shape, 6)).astype(np.int8)
-    sites = rng.normal(size=(2, n_anchors, 6, config.site_features)).astype(np.float32)
-    sites[..., -1] = rng.random((2, n_anchors, 6)) < 0.8
-    sites[0, 0, :, -1] = 0
+    sites = rng.normal(size=(n_anchors, N_SITES, 2, config.site_features)).astype(np.float32)
+    sites[..., -1] = 1
+    within = rng.random((n_anchors, N_SITES)) < 0.9
+    sites[~within] = 0
+    known = within & (rng.random((2, n_anchors, N_SITES)) < 0.8)
+    known[0, 0] = False
+    carried = known & (rng.random(known.shape) < 0.4)
+    differs = known[:, :, None] & (rng.random((*shape, N_SITES)) < 0.3)
     task = rng.normal(size=(n_anchors, config.task_features)).astype(np.float32)
     previous, following = rng.integers(-1, n_context, (2, *shape)).astype(np.int16)
     previous[:, 0], following[:, -1] = -1, -1
-    return measures, match, sites, task, previous, following
+    bits = (to_words(each) for each in (differs, known, carried))
+    return WindowInput(sites, task), SpinInput(measures, *bits, previous, following)
+
+
+def to_words(bits: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """Pack the last axis, the first in the lowest bit."""
+    return (bits.astype(np.uint32) << np.arange(N_SITES, dtype=np.uint32)).sum(axis=-1, dtype=np.uint32)
 
 
 @pytest.mark.parametrize("n_anchors", [1, GROUP, 2 * GROUP + 3])
 @pytest.mark.parametrize(("shape", "n_context"), [("odd", 5), ("odd", 1), ("default", 64), ("one layer", 24)])
 def test_weights_are_those_of_torch(shape: str, n_context: int, n_anchors: int) -> None:
     spin = make_spin(SHAPES[shape])
-    measures, match, sites, task, *neighbours = make_inputs(spin.config, n_anchors, n_context)
-    tasks = np.broadcast_to(task, (2, *task.shape)).copy()
+    window, given = make_inputs(spin.config, n_anchors, n_context)
+    differs, known, carried = (
+        (words[..., None] >> np.arange(N_SITES, dtype=np.uint32)) & 1
+        for words in (given.differs, given.known, given.carried)
+    )
+    sites = np.where(carried[..., None] == 1, window.sites[:, :, 1], window.sites[:, :, 0])
+    sites = np.where(known[..., None] == 1, sites, np.float32(0))
+    match = (np.where(differs == 1, -1, 1) * known[:, :, None]).astype(np.int8)
+    tasks = np.broadcast_to(window.task, (2, *window.task.shape)).copy()
+    arrays = given.measures, match, sites, tasks, given.previous, given.following
     with torch.inference_mode():
-        expected = spin(*map(torch.from_numpy, (measures, match, sites, tasks, *neighbours)))
-    compiled = CompiledSpin(spin.config, spin.arrays())
-    weights, spread = compiled.weigh(SpinInput(measures, match, sites, task, *neighbours))
-    np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(spread, entropy(expected), rtol=1e-3, atol=1e-4)
+        expected = spin(*map(torch.from_numpy, arrays))
+    for network in (
+        CompiledSpin(spin.config, spin.arrays()),
+        AcceleratedSpin(LoadedModel("", spin.config, spin.arrays(), ""), "cpu"),
+    ):
+        weights, spread = network.at(window).weigh(given)
+        np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(spread, entropy(expected), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("n", [0, 1, 256, 700])
