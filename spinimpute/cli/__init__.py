@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from spinimpute import __version__
 from spinimpute.cli import options, panel, parts
+from spinimpute.cli.allocator import keep_freed_memory
 from spinimpute.cli.beagle import NOTES, BeagleCommand
 from spinimpute.cli.examples import add_examples
 from spinimpute.cli.once import OnceCommand
@@ -67,6 +68,7 @@ app.add_typer(parts.app)
 
 def main() -> None:
     """Run the command line."""
+    keep_freed_memory()
     with _reported(), signals_raised():  # here already: the command is put together by what follows
         app()
 
