@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.marks import HaplotypeMarks, list_carried, skip_before
-from spinimpute.retrieval import Anchors, PanelOrders, score_match
+from spinimpute.retrieval import Anchors, PanelOrders, measure_match, run_score
 from spinimpute.typed import TypedWindow
 
 # Haplotypes asked, evenly spread over the panel; more tell hardly more.
@@ -62,10 +62,11 @@ def _best_match(
     relatives: NDArray[np.int32],
 ) -> int:
     """Return the relative that matches best around an anchor, or -1."""
-    best, most = -1, -np.inf
+    best, most = -1, np.float32(-np.inf)
     for n in relatives:
         if n >= 0:
-            score = score_match(panel[n], panel[asked], observed, cm, gap, anchor_cm, low, high)
+            runs = measure_match(panel[n], panel[asked], observed, cm, gap, anchor_cm, low, high)
+            score = run_score(*runs)
             if score > most:
                 best, most = n, score
     return best

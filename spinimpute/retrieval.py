@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spinimpute.elementary import kernel, log
 from spinimpute.mismatches import mismatch_left, mismatch_right
 from spinimpute.pbwt import PrefixOrder, prefix_order, suffix_order
 from spinimpute.typed import TypedWindow
@@ -26,7 +27,8 @@ EACH_SIDE = 18
 # target in the prefix order, and as much for its match on the right: a long match on one side says much where
 # a recombination is near, and the score, a product of both sides, overlooks it (benchmarks/ablation).
 ONE_SIDED = 6
-_FAVOUR = 1e6
+_FAVOUR = np.float32(1e6)
+_FLOOR_CM, _HALF, _ONE, _TWO = np.float32(0.002), np.float32(0.5), np.float32(1), np.float32(2)
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,21 @@ def place_anchors(cm: NDArray[np.float64], gaps: NDArray[np.int64], reach: float
     return Anchors(gaps, at, np.minimum(low, gaps), np.maximum(high, gaps))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def run_score(left_cm: float, right_cm: float, n_matching: int, one_sided: bool) -> float:
-    """Rank a candidate by its matching runs left and right of the anchor (design section 3.1)."""
-    score = np.log((left_cm + 0.002) * (right_cm + 0.002) * np.sqrt(1.0 + n_matching))
-    return float(score + 2 * (left_cm + right_cm) - (1.0 if one_sided else 0.0))
+@kernel  # type: ignore[untyped-decorator]
+def run_score(
+    left_cm: np.float32, right_cm: np.float32, matching: np.float32, one_sided: np.float32
+) -> np.float32:
+    """Rank a candidate by its matching runs left and right of the anchor (design section 3.1), in cM, so many
+    typed variants together; one_sided is 1 if there is but one.
+    """
+    product = (left_cm + _FLOOR_CM) * (right_cm + _FLOOR_CM)
+    score = _HALF * log(product * product * (_ONE + matching))
+    return np.float32(score + _TWO * (left_cm + right_cm) - one_sided)
 
 
-# Inlined, as a call with so many arrays takes longer than the score itself.
+# Inlined, as a call with so many arrays takes longer than what is done.
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def score_match(
+def measure_match(
     panel: NDArray[np.uint64],
     target: NDArray[np.uint64],
     observed: NDArray[np.uint64],
@@ -84,14 +91,16 @@ def score_match(
     anchor_cm: float,
     low: int,
     high: int,
-) -> float:
-    """Rank a packed panel haplotype (W,) by its match with a target haplotype (W,) around an anchor."""
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """Measure the match of a packed panel haplotype (W,) with a target haplotype (W,) around an anchor, as
+    `run_score` takes it.
+    """
     left = mismatch_left(panel, target, observed, gap, low)
     right = mismatch_right(panel, target, observed, gap, high)
     left_cm = anchor_cm - cm[max(left, low)] if gap > low else 0.0
     right_cm = cm[min(right, high - 1)] - anchor_cm if high > gap else 0.0
     one_sided = left == gap - 1 or right == gap
-    return float(run_score(left_cm, right_cm, right - left - 1, one_sided))
+    return np.float32(left_cm), np.float32(right_cm), np.float32(right - left - 1), np.float32(one_sided)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -123,7 +132,7 @@ def _favour(order: NDArray[np.int32], place: int, n: int, favoured: NDArray[np.i
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _kth_largest(scores: NDArray[np.float64], k: int) -> float:
+def _kth_largest(scores: NDArray[np.float32], k: int) -> np.float32:
     """Return the k-th largest score by quickselect, reordering scores; np.partition takes 4 s to compile."""
     low, high, wanted = 0, scores.shape[0] - 1, k - 1
     while low < high:
@@ -144,23 +153,35 @@ def _kth_largest(scores: NDArray[np.float64], k: int) -> float:
             low = i
         else:
             break
-    return float(scores[wanted])
+    return np.float32(scores[wanted])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _keep_best(candidates: NDArray[np.int32], scores: NDArray[np.float64], chosen: NDArray[np.int32]) -> None:
+def _keep_best(
+    candidates: NDArray[np.int32], scores: NDArray[np.float32], room: NDArray[np.float32],
+    chosen: NDArray[np.int32],
+) -> None:  # fmt: skip
     """Copy the best-scored candidates into chosen, ties by candidate order."""
-    k = chosen.shape[0]
-    threshold = _kth_largest(scores.copy(), k)
-    kept = 0
-    for c in range(scores.shape[0]):
+    n, k, kept = scores.shape[0], chosen.shape[0], 0
+    for c in range(n):
+        room[c] = scores[c]
+    threshold = _kth_largest(room[:n], k)
+    for c in range(n):
         if scores[c] > threshold:
             chosen[kept] = candidates[c]
             kept += 1
-    for c in range(scores.shape[0]):
+    for c in range(n):
         if kept < k and scores[c] == threshold:
             chosen[kept] = candidates[c]
             kept += 1
+
+
+@kernel  # type: ignore[untyped-decorator]
+def _score(runs: NDArray[np.float32], n: int, scores: NDArray[np.float32]) -> None:
+    """Score the first n matches, measured in the columns of runs (4, C)."""
+    left, right, matching, one_sided = runs[0], runs[1], runs[2], runs[3]
+    for c in range(n):
+        scores[c] = run_score(left[c], right[c], matching[c], one_sided[c])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -181,10 +202,11 @@ def _retrieve(
     chosen: NDArray[np.int32],
 ) -> None:
     n_target, n_anchors, k = chosen.shape
+    most = 4 * each_side + k
     stamp = np.full(panel.shape[0], -1, np.int32)
     favoured = np.full(panel.shape[0], -1, np.int32)
-    candidates = np.empty(4 * each_side + k, np.int32)
-    scores = np.empty(4 * each_side + k, np.float64)
+    candidates, runs = np.empty(most, np.int32), np.empty((4, most), np.float32)
+    scores, room = np.empty(most, np.float32), np.empty(most, np.float32)
     for t in range(n_target):
         for a in range(n_anchors):
             mark = t * n_anchors + a
@@ -195,12 +217,14 @@ def _retrieve(
             if a > 0:
                 n = _gather(chosen[t, a - 1], 0, k, stamp, mark, candidates, n)
             for c in range(n):
-                scores[c] = score_match(
+                runs[0, c], runs[1, c], runs[2, c], runs[3, c] = measure_match(
                     panel[candidates[c]], target[t], observed[t], cm, gap[a], anchor_cm[a], low[a], high[a]
                 )
+            _score(runs, n, scores)
+            for c in range(n):
                 if favoured[candidates[c]] == mark:
-                    scores[c] += _FAVOUR
-            _keep_best(candidates[:n], scores[:n], chosen[t, a])
+                    scores[c] = _FAVOUR
+            _keep_best(candidates[:n], scores[:n], room, chosen[t, a])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

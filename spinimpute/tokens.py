@@ -59,6 +59,22 @@ def _half_word(words: NDArray[np.uint64], start: int) -> np.uint64:
     return low & np.uint64(0xFFFFFFFF)
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _sum_surprise(
+    surprise: NDArray[np.float64],
+    target: NDArray[np.uint64],
+    observed: NDArray[np.uint64],
+    sums: NDArray[np.float64],
+) -> None:
+    """Fill running sums (M + 1,) of surprise (M, 2), that of the target's allele where it has one."""
+    sums[0] = 0
+    for m in range(surprise.shape[0]):
+        bit = np.uint64(m & 63)
+        allele = int(target[m >> 6] >> bit & np.uint64(1))
+        known = observed[m >> 6] >> bit & np.uint64(1)
+        sums[m + 1] = sums[m] + (surprise[m, allele] if known else 0.0)
+
+
 # Calls for every haplotype are inlined, as handing over so many arrays takes longer than what is done.
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _measure_runs(
@@ -158,8 +174,10 @@ def _describe(
 ) -> None:
     n_target, n_anchors, n_context = haplotype.shape
     words, before = np.empty(panel.shape[1] + 1, np.uint64), np.empty(panel.shape[1] + 1, np.int64)
+    sums = np.empty(len(cm) + 1)
     for t in range(n_target):
         mine, seen = target[t], observed[t]
+        _sum_surprise(surprise, mine, seen, sums)
         for a in range(n_anchors):
             start = gap[a] - SITES_PER_SIDE
             here = _half_word(seen, start) & _within_reach(gap[a], low[a], high[a])
@@ -167,25 +185,12 @@ def _describe(
             known[t, a], carried[t, a] = here, expected & here
             for k in range(n_context):
                 row, out = panel[haplotype[t, a, k]], measures[t, a, k]
-                _measure_runs(row, mine, seen, cm, surprise[t], gap[a], at[a], low[a], high[a], out[:N_RUN])
+                _measure_runs(row, mine, seen, cm, sums, gap[a], at[a], low[a], high[a], out[:N_RUN])
                 rings = out[N_RUN : N_RUN + N_COUNT]
                 _count_rings(row, mine, seen, gap[a], bounds[a], words, before, rings)
                 for p in range(posterior.shape[3]):
                     out[N_RUN + N_COUNT + p] = posterior[t, a, k, p]
                 differs[t, a, k] = (_half_word(row, start) ^ expected) & here
-
-
-def _surprise(window: TypedWindow, targets: slice) -> NDArray[np.float64]:
-    """Return (T, M + 1) running sums of -ln of the panel frequency of the target's allele: a shared rare
-    allele says more.
-    """
-    frequency = window.frequency
-    per_allele = np.stack([-np.log1p(-frequency), -np.log(frequency), np.zeros_like(frequency)], axis=1)
-    row = np.arange(len(frequency))[:, None]
-    target = window.target[:, targets]
-    out = np.zeros((target.shape[1], len(frequency) + 1))
-    np.cumsum(per_allele[row, target].T, axis=1, out=out[:, 1:])
-    return out
 
 
 def describe_sites(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
@@ -196,10 +201,9 @@ def describe_sites(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]
     variant = anchors.gap[:, None] + np.arange(-SITES_PER_SIDE, SITES_PER_SIDE)
     within = (variant >= anchors.low[:, None]) & (variant < anchors.high[:, None])
     variant = variant.clip(0, len(window.cm) - 1)
-    frequency = window.frequency[variant]
     sites = np.empty((*variant.shape, 2, N_SITE_FEATURES), np.float32)
     sites[..., 0] = np.log(np.abs(window.cm[variant] - anchors.cm[:, None]) + 0.002)[..., None]
-    sites[..., 1] = np.stack([-np.log1p(-frequency), -np.log(frequency)], axis=-1)
+    sites[..., 1] = window.surprise[variant]
     sites[..., 2] = np.where(np.arange(N_SITES) < SITES_PER_SIDE, -1, 1)[:, None]
     sites[..., 3] = 1
     sites[~within] = 0
@@ -234,7 +238,7 @@ def describe(
     bounds = np.stack([np.minimum(left, gap), np.maximum(right, gap)], axis=1)  # (A, 2, D)
     _describe(
         window.panel_words, window.target_words[targets], window.observed_words[targets],
-        window.cm, _surprise(window, targets),
+        window.cm, window.surprise,
         anchors.gap, anchors.cm, anchors.low, anchors.high, bounds,
         context.haplotype, posterior, measures, differs, known, carried,
     )  # fmt: skip

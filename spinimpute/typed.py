@@ -48,6 +48,11 @@ class TypedWindow:
         return np.asarray((count + 0.5) / (self.haplotypes + 1), np.float64)
 
     @cached_property
+    def surprise(self) -> NDArray[np.float64]:
+        """(M, 2) nats of surprise at either allele, -ln of its frequency: a shared rare allele says more."""
+        return np.stack([-np.log1p(-self.frequency), -np.log(self.frequency)], axis=1)
+
+    @cached_property
     def target_words(self) -> NDArray[np.uint64]:
         """(T, W) packed target haplotypes, missing alleles as 0."""
         return pack((self.target > 0).astype(np.uint8))

@@ -14,9 +14,9 @@ _ARENAS = 2
 def keep_freed_memory() -> None:
     """Have glibc keep memory that is let go for what comes next; nothing happens with another C library.
 
-    Every batch of targets takes arrays like those of the one before. If the system gets them back each time,
-    clearing the pages again takes a twentieth of a run. The setting is the whole process's, so only the command
-    line may choose it.
+    Every target takes arrays like those of the one before. If the system gets them back each time, clearing
+    the pages again takes a twentieth of a run. The setting is the whole process's, so only the command line
+    may choose it.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):

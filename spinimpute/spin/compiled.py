@@ -248,8 +248,8 @@ class CompiledSpin:
         self._calibration = pack_calibration(weights)
 
     def together(self, tokens: int) -> int:
-        """Those of one person, or of one haplotype if these are many."""
-        return max(1, min(2, BATCH_TOKENS[CPU] // tokens))
+        """One at a time, as what comes of it is still in the caches for the next step."""
+        return max(1, BATCH_TOKENS[CPU] // tokens)
 
     def at(self, window: WindowInput) -> CompiledWindow:
         """The network with what all targets of a window share."""

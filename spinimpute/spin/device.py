@@ -7,8 +7,8 @@ from pathlib import Path
 from spinimpute.errors import SpinImputeError
 
 CPU, CUDA = "cpu", "cuda"
-# Context haplotypes at all anchors of the targets computed together: bounds memory.
-BATCH_TOKENS = {CPU: 1 << 14, CUDA: 1 << 18}
+# Context haplotypes at all anchors of the targets computed together, of one target at least: bounds memory.
+BATCH_TOKENS = {CPU: 1, CUDA: 1 << 18}
 # Drivers of GPUs that torch calls cuda: NVIDIA's, AMD's, and either under Windows' Linux.
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
