@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.concordance import count_carriers, measure_concordance
-from spinimpute.copying import Queries, copy_alleles
+from spinimpute.copying import copy_alleles
 from spinimpute.imputed import DoseList, ImputedWindow, LeftOut, to_ticks
-from spinimpute.li_stephens import run_chains
+from spinimpute.li_stephens import Track, lay_track, run_chains
 from spinimpute.retrieval import Anchors, Context, PanelOrders, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
-from spinimpute.site_trust import SiteTrust
+from spinimpute.site_trust import SiteTrust, WindowTrust
 from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
 from spinimpute.spin.network import Network, WindowNetwork
-from spinimpute.tokens import Tokens, describe, describe_sites, task_features
+from spinimpute.tokens import Tokens, bound_rings, describe, describe_sites, task_features
 from spinimpute.windows import Window
 
 # Typed gaps from one anchor to the next; blending between anchors makes more needless (design section 2).
@@ -36,6 +38,30 @@ SPARSE_CM, SPARSE_CONTEXT = 0.015, 48
 CHAIN_ANCHORS = 8
 # Probability of an allele that neither context nor chains carry.
 ABSENT = 1e-4
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all targets of a window share."""
+
+    window: Window
+    anchors: Anchors
+    orders: PanelOrders
+    segments: Segments
+    track: Track
+    rings: NDArray[np.int64]
+    network: WindowNetwork
+    context: int
+    trust: WindowTrust | None
+
+
+class Part(NamedTuple):
+    """Doses of some targets, as `DoseList.add` takes them, and their agreement (M, T) at typed variants."""
+
+    counts: NDArray[np.int64]
+    variant: NDArray[np.int32]
+    ticks: NDArray[np.uint16]
+    agreement: NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -54,55 +80,54 @@ class Engine:
             everybody = to_ticks(1 / (1 + np.exp(-window.core.log_odds)))
             doses.add(np.zeros(n_targets, np.int64), np.empty(0, np.int32), np.empty(0, np.uint16))
             return ImputedWindow(window.sites, window.core, window.target, doses.doses(everybody))
-        anchors = choose_anchors(window, self.network.config.layers + CHAIN_ANCHORS)
-        orders = order_panel(window.flanked, anchors)
-        task = task_features(window.flanked, anchors)
-        carriers = count_carriers(window.flanked, anchors, orders, window.marks, window.core.cm, self.threads)
-        segments = cut_segments(
-            window.core.cm, window.core.log_odds, anchors.cm, task, measure_concordance(carriers)
-        )
-        n_context = context_size(self.network.config.context, anchors.cm, window.flanked.haplotypes)
-        network = self.network.at(WindowInput(describe_sites(window.flanked, anchors), task))
-        size = self.network.together(len(anchors) * n_context)
+        setting = self.look_at(window)
+        size = self.network.together(len(setting.anchors) * setting.context)
         batches = [slice(i, min(i + size, n_targets)) for i in range(0, n_targets, size)]
-
-        trust = self.trust.at(window.sites, window.core)
         agreement = np.empty((len(window.core_variant), n_targets), np.uint16)
-
-        def work(targets: slice) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
-            given = window, anchors, orders, segments, network, n_context, targets
-            queries, probability, agree = self._batch(*given)
-            return queries, trust.correct(queries.variant, probability) if trust else probability, agree
-
         with ThreadPoolExecutor(self.threads) as pool:
-            for targets, (queries, probability, agree) in zip(batches, pool.map(work, batches), strict=True):
-                agreement[:, targets] = to_ticks(agree.T)
-                counts = np.bincount(queries.target, minlength=targets.stop - targets.start)
-                doses.add(counts, queries.variant, to_ticks(probability))
+            parts = pool.map(partial(self.impute_targets, setting), batches)
+            for targets, part in zip(batches, parts, strict=True):
+                doses.add(part.counts, part.variant, part.ticks)
+                agreement[:, targets] = part.agreement
         absent = np.full(len(window.core.cm), to_ticks(ABSENT))
         left_out = LeftOut(window.core_variant, agreement)
         return ImputedWindow(window.sites, window.core, window.target, doses.doses(absent), left_out)
 
-    def _batch(
-        self,
-        window: Window,
-        anchors: Anchors,
-        orders: PanelOrders,
-        segments: Segments,
-        network: WindowNetwork,
-        n_context: int,
-        targets: slice,
-    ) -> tuple[Queries, NDArray[np.float32], NDArray[np.float32]]:
-        context = retrieve(window.flanked, anchors, orders, targets, n_context)
+    def look_at(self, window: Window) -> Setting:
+        """Prepare a window that has typed variants for any of its targets."""
+        flanked, core = window.flanked, window.core
+        anchors = choose_anchors(window, self.network.config.layers + CHAIN_ANCHORS)
+        orders = order_panel(flanked, anchors)
+        task = task_features(flanked, anchors)
+        carriers = count_carriers(flanked, anchors, orders, window.marks, core.cm, self.threads)
         left_out = slice(window.core_typed, window.core_typed + len(window.core_variant))
-        chains = run_chains(window.flanked, anchors, context, targets, window.first_typed, left_out)
-        tokens = describe(window.flanked, anchors, context, chains.posterior, targets)
-        weights, spread = network.weigh(network_input(tokens, context))
-        queries = copy_alleles(window.marks, segments, weights, spread, chains)
+        return Setting(
+            window=window,
+            anchors=anchors,
+            orders=orders,
+            segments=cut_segments(core.cm, core.log_odds, anchors.cm, task, measure_concordance(carriers)),
+            track=lay_track(flanked, anchors, window.first_typed, left_out),
+            rings=bound_rings(flanked, anchors),
+            network=self.network.at(WindowInput(describe_sites(flanked, anchors), task)),
+            context=context_size(self.network.config.context, anchors.cm, flanked.haplotypes),
+            trust=self.trust.at(window.sites, core),
+        )
+
+    def impute_targets(self, setting: Setting, targets: slice) -> Part:
+        """Impute some targets of a window."""
+        window, anchors = setting.window.flanked, setting.anchors
+        context = retrieve(window, anchors, setting.orders, targets, setting.context)
+        chains = run_chains(window, setting.track, context, targets)
+        tokens = describe(window, anchors, setting.rings, context, chains.posterior, targets)
+        weights, spread = setting.network.weigh(network_input(tokens, context))
+        queries = copy_alleles(setting.window.marks, setting.segments, weights, spread, chains)
         probability = self.network.calibrate(
             QueryInput(queries.frequency, queries.chain, queries.entropy, queries.query)
         )
-        return queries, probability, chains.agreement
+        if setting.trust:
+            probability = setting.trust.correct(queries.variant, probability)
+        counts = np.bincount(queries.target, minlength=targets.stop - targets.start)
+        return Part(counts, queries.variant.copy(), to_ticks(probability), to_ticks(chains.agreement.T))
 
 
 def network_input(tokens: Tokens, context: Context) -> SpinInput:

@@ -37,10 +37,24 @@ from spinimpute.typed import TypedWindow
 JUMPS_PER_CM = np.array([1.0, 3.0, 10.0])
 # Probability that a typed allele differs from the copied one, for each chain.
 ERRORS = np.array([1e-3, 3e-3, 1e-2])
+_ODDS = (ERRORS / (1 - ERRORS)).astype(np.float32)
 # The chain that is asked for typed alleles left out.
 LEFT_OUT = 1
 # Chains begin this far from the outermost anchors; what lies beyond they would have forgotten by there.
 WARM_UP_CM = 1.0
+
+
+@dataclass(frozen=True)
+class Track:
+    """What P chains run over: those of a window's typed variants, anchors before gap (A,) of them, the
+    probability of a jump (P, M + 1) across each gap, blocks, and which of them are also left out one by one.
+    """
+
+    typed: slice
+    gap: NDArray[np.int64]
+    jump: NDArray[np.float32]
+    blocks: Blocks
+    left_out: slice
 
 
 class States(NamedTuple):
@@ -170,31 +184,31 @@ def jump_probability(cm: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(-np.expm1(-JUMPS_PER_CM[:, None] * length), np.float32)
 
 
-def run_chains(
-    window: TypedWindow,
-    anchors: Anchors,
-    context: Context,
-    targets: slice,
-    first_typed: int,
-    left_out: slice = slice(0, 0),
-) -> Chains:
-    """Run the chains over the typed variants of some targets, whose context this is.
+def lay_track(
+    window: TypedWindow, anchors: Anchors, first_typed: int, left_out: slice = slice(0, 0)
+) -> Track:
+    """Lay the track of all targets' chains in a window.
 
     first_typed of the chromosome's typed variants come before the window's. Of those between anchors, those
     of left_out are also left out one by one.
     """
-    low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM])
-    target = np.ascontiguousarray(window.target[low:high, targets].T)
-    posterior = np.empty((*context.haplotype.shape, len(JUMPS_PER_CM)), np.float32)
-    agreement = np.zeros((len(target), left_out.stop - left_out.start), np.float32)
+    low, high = np.searchsorted(window.cm, [anchors.cm[0] - WARM_UP_CM, anchors.cm[-1] + WARM_UP_CM]).tolist()
     gap = anchors.gap - low
     blocks = cut_blocks(anchors.cm, gap, high - low, first_typed + low)
-    jump, odds = jump_probability(window.cm[low:high]), (ERRORS / (1 - ERRORS)).astype(np.float32)
+    left_out = slice(left_out.start - low, left_out.stop - low)
+    return Track(slice(low, high), gap, jump_probability(window.cm[low:high]), blocks, left_out)
+
+
+def run_chains(window: TypedWindow, track: Track, context: Context, targets: slice) -> Chains:
+    """Run the chains of some targets, whose context this is."""
+    target = np.ascontiguousarray(window.target[track.typed, targets].T)
+    posterior = np.empty((*context.haplotype.shape, len(JUMPS_PER_CM)), np.float32)
+    agreement = np.zeros((len(target), track.left_out.stop - track.left_out.start), np.float32)
     states = [
         _run(
-            window.panel_words, target[t], low, gap, jump, odds, context.haplotype[t], blocks,
-            left_out.start - low, posterior[t], agreement[t],
+            window.panel_words, target[t], track.typed.start, track.gap, track.jump, _ODDS,
+            context.haplotype[t], track.blocks, track.left_out.start, posterior[t], agreement[t],
         )
         for t in range(len(target))
     ]  # fmt: skip
-    return Chains(posterior, agreement, blocks, states)
+    return Chains(posterior, agreement, track.blocks, states)

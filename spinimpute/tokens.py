@@ -218,28 +218,33 @@ def task_features(window: TypedWindow, anchors: Anchors) -> NDArray[np.float32]:
     return np.stack([size, np.log(span + 0.001)], axis=1).astype(np.float32)
 
 
+def bound_rings(window: TypedWindow, anchors: Anchors) -> NDArray[np.int64]:
+    """Return (A, 2, D): the typed variants within each of COUNT_CM of an anchor, as half-open ranges."""
+    left = np.searchsorted(window.cm, anchors.cm[:, None] - COUNT_CM, side="left")
+    right = np.searchsorted(window.cm, anchors.cm[:, None] + COUNT_CM, side="right")
+    gap = anchors.gap[:, None]
+    return np.stack([np.minimum(left, gap), np.maximum(right, gap)], axis=1).astype(np.int64)
+
+
 def describe(
     window: TypedWindow,
     anchors: Anchors,
+    rings: NDArray[np.int64],
     context: Context,
     posterior: NDArray[np.float32],
     targets: slice,
 ) -> Tokens:
     """Measure every context haplotype against its target; context and posterior (T, A, K, P) belong to the
-    given targets of the window.
+    given targets of the window, rings (A, 2, D) to the anchors.
     """
     shape = context.haplotype.shape
     measures = np.empty((*shape, N_MEASURES), np.float32)
     differs = np.empty(shape, np.uint32)
     known, carried = np.empty(shape[:2], np.uint32), np.empty(shape[:2], np.uint32)
-    left = np.searchsorted(window.cm, anchors.cm[:, None] - COUNT_CM, side="left")
-    right = np.searchsorted(window.cm, anchors.cm[:, None] + COUNT_CM, side="right")
-    gap = anchors.gap[:, None]
-    bounds = np.stack([np.minimum(left, gap), np.maximum(right, gap)], axis=1)  # (A, 2, D)
     _describe(
         window.panel_words, window.target_words[targets], window.observed_words[targets],
         window.cm, window.surprise,
-        anchors.gap, anchors.cm, anchors.low, anchors.high, bounds,
+        anchors.gap, anchors.cm, anchors.low, anchors.high, rings,
         context.haplotype, posterior, measures, differs, known, carried,
     )  # fmt: skip
     return Tokens(measures, differs, known, carried)

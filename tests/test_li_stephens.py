@@ -11,7 +11,15 @@ from test_retrieval import make_window
 
 from spinimpute import pools
 from spinimpute.copying import LEAST_DOSE, copy_alleles
-from spinimpute.li_stephens import ERRORS, JUMPS_PER_CM, LEFT_OUT, Chains, jump_probability, run_chains
+from spinimpute.li_stephens import (
+    ERRORS,
+    JUMPS_PER_CM,
+    LEFT_OUT,
+    Chains,
+    jump_probability,
+    lay_track,
+    run_chains,
+)
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
@@ -57,7 +65,7 @@ def test_chains_equal_the_sum_over_all_paths(seed: int) -> None:
     anchors = place_anchors(window.cm, np.array([0, 2, 5]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(1, 4), 3)
     marks, cm, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(1, 4), 0)
+    found = run_chains(window, lay_track(window, anchors, 0), context, slice(1, 4))
     asked, dose = _asked(marks, segments, context, found)
     alleles = marks.dense(N_UNTYPED)
     jump = jump_probability(window.cm)
@@ -85,7 +93,7 @@ def test_blocks_exchange_their_states(seed: int, monkeypatch: pytest.MonkeyPatch
     anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 20, 26, 30]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
     marks, cm, segments = _untyped_core(window, anchors, seed)
-    found = run_chains(window, anchors, context, slice(0, 3), 7)
+    found = run_chains(window, lay_track(window, anchors, 7), context, slice(0, 3))
     asked, dose = _asked(marks, segments, context, found)
     alleles = marks.dense(N_UNTYPED)
     jump = jump_probability(window.cm).astype(np.float64)
@@ -164,7 +172,7 @@ def test_typed_alleles_left_out_one_by_one(seed: int) -> None:
     window = make_window(seed, n_typed=23, n_panel=12)
     anchors = place_anchors(window.cm, np.array([0, 3, 4, 9, 13, 23]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 3), 3)
-    found = run_chains(window, anchors, context, slice(0, 3), 0, slice(2, 20)).agreement
+    found = run_chains(window, lay_track(window, anchors, 0, slice(2, 20)), context, slice(0, 3)).agreement
     jump = jump_probability(window.cm)[LEFT_OUT].astype(np.float64)
     for t in range(3):
         panel = window.panel[:, np.unique(context.haplotype[t])].astype(np.int8)
@@ -236,6 +244,6 @@ def test_the_posterior_prefers_whoever_matches_on() -> None:
     window = TypedWindow.of(np.linspace(0, 0.4, 40), panel, np.zeros((40, 1), np.int8))
     anchors = place_anchors(window.cm, np.array([0, 20, 40]))
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 1), 3)
-    found = run_chains(window, anchors, context, slice(0, 1), 0).posterior
+    found = run_chains(window, lay_track(window, anchors, 0), context, slice(0, 1)).posterior
     by_haplotype = {int(h): found[0, 1, k, 0] for k, h in enumerate(context.haplotype[0, 1])}
     assert by_haplotype[1] > by_haplotype[0] > by_haplotype[2]

@@ -15,6 +15,7 @@ from spinimpute.tokens import (
     N_SITE_FEATURES,
     N_SITES,
     SITES_PER_SIDE,
+    bound_rings,
     describe,
     describe_sites,
 )
@@ -28,7 +29,12 @@ def described():  # type: ignore[no-untyped-def]
     anchors = every_gap(window)
     context = retrieve(window, anchors, order_panel(window, anchors), slice(0, 4), 8)
     posterior = np.random.default_rng(12).random((*context.haplotype.shape, N_CHAINS), np.float32)
-    return window, anchors, context, describe(window, anchors, context, posterior, slice(0, 4))
+    return (
+        window,
+        anchors,
+        context,
+        describe(window, anchors, bound_rings(window, anchors), context, posterior, slice(0, 4)),
+    )
 
 
 def test_all_numbers_are_finite(described) -> None:  # type: ignore[no-untyped-def]

@@ -19,7 +19,7 @@ from spinimpute.imputed import DOSE_TICKS
 from spinimpute.inference import ABSENT, SPARSE_CONTEXT, Engine, anchor_gaps, choose_anchors, context_size
 from spinimpute.io.sparse import SparseBlock
 from spinimpute.io.vcf import RecordBlock
-from spinimpute.li_stephens import Chains, run_chains
+from spinimpute.li_stephens import Chains, lay_track, run_chains
 from spinimpute.panel import PanelBlock, TypedRecords, align_block
 from spinimpute.retrieval import order_panel, retrieve
 from spinimpute.segments import cut_segments
@@ -240,7 +240,9 @@ def test_copying_equals_the_network_s_own_sums(engine: Engine) -> None:
     concordance = rng.random((len(window.core.cm), N_FEATURES), np.float32)
     segments = cut_segments(window.core.cm, window.core.log_odds, anchors.cm, task, concordance)
     bits = window.marks.dense(len(window.core.cm))
-    chains = run_chains(window.flanked, anchors, context, slice(0, 4), window.first_typed)
+    chains = run_chains(
+        window.flanked, lay_track(window.flanked, anchors, window.first_typed), context, slice(0, 4)
+    )
     dose = _state_doses(chains, bits, anchors.cm, window.core.cm)
     found = copy_alleles(window.marks, segments, weights.numpy(), spread.numpy(), chains)
     np.testing.assert_allclose(found.chain, dose[found.target, found.variant], atol=1e-5)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from spinimpute.concordance import count_carriers, measure_concordance
 from spinimpute.copying import Queries, copy_alleles
-from spinimpute.li_stephens import run_chains
+from spinimpute.li_stephens import lay_track, run_chains
 from spinimpute.marks import HaplotypeMarks
 from spinimpute.retrieval import Anchors, Context, order_panel, place_anchors, retrieve
 from spinimpute.segments import Segments, cut_segments
 from spinimpute.spin.inputs import WindowInput
-from spinimpute.tokens import Tokens, describe, describe_sites, task_features
+from spinimpute.tokens import Tokens, bound_rings, describe, describe_sites, task_features
 from spinimpute.training.sources import Source
 from spinimpute.typed import TypedWindow
 
@@ -183,7 +183,7 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
     concordance = measure_concordance(count_carriers(window, anchors, orders, marks, split.cm))
     shared = WindowInput(describe_sites(window, anchors), task_features(window, anchors))
     segments = cut_segments(split.cm, log_odds, anchors.cm, shared.task, concordance)
-    chains = run_chains(window, anchors, context, everybody, first_typed=0)
+    chains = run_chains(window, lay_track(window, anchors, first_typed=0), context, everybody)
     nothing = np.zeros((*context.haplotype.shape, 1), np.float32)
     queries = copy_alleles(marks, segments, nothing, nothing[:, :, 0], chains)
     return Draw(
@@ -194,6 +194,6 @@ def draw_task(source: Source, context_size: int, seed: list[int]) -> Draw:
         queries=queries,
         anchors=anchors,
         context=context,
-        tokens=describe(window, anchors, context, chains.posterior, everybody),
+        tokens=describe(window, anchors, bound_rings(window, anchors), context, chains.posterior, everybody),
         shared=shared,
     )
