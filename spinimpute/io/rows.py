@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -105,8 +106,19 @@ class RowFormat:
         return "GT:DS" + (":AP1:AP2" if self.ap else "") + (":GP" if self.gp else "")
 
 
-def encode(block: ImputedBlock, fields: RowFormat) -> bytes:
-    """Return the VCF text of a block, one line a record."""
+class EncodedRows(NamedTuple):
+    """The VCF text of records (R,), one line each: their positions, the lengths of their REFs and those of
+    their lines, line ends included.
+    """
+
+    text: bytes
+    pos: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def encode(block: ImputedBlock, fields: RowFormat) -> EncodedRows:
+    """Return the VCF text of a block."""
     counts = np.bincount(block.record, minlength=len(block.sites))
     starts = np.concatenate([[0], counts.cumsum()])
     rows = list(_prefixes(block, counts, fields))
@@ -116,16 +128,17 @@ def encode(block: ImputedBlock, fields: RowFormat) -> bytes:
         cells = _cells(dosages, block.observed[chosen], block.present[1::2], fields)
         for row, text in zip(chosen.tolist(), cells, strict=True):
             rows[row] += text
-    if block.target_only:
-        rows = _merged(block.sites, rows, block.target_only, fields)
-    return b"".join(rows)
-
-
-def _merged(sites: Sites, rows: list[bytes], kept: TargetOnlyBlock, fields: RowFormat) -> list[bytes]:
-    """The rows of both in coordinate order, the panel's first."""
-    order = np.argsort(np.concatenate([sites.pos, kept.sites.pos]), kind="stable")
-    rows = rows + list(_target_only_rows(sites.chrom, kept, fields))
-    return [rows[row] for row in order.tolist()]
+    pos, refs, kept = block.sites.pos, block.sites.ref, block.target_only
+    if kept:
+        # In coordinate order, the panel's first.
+        rows += _target_only_rows(block.sites.chrom, kept, fields)
+        refs = refs + kept.sites.ref
+        pos = np.concatenate([pos, kept.sites.pos])
+        order = np.argsort(pos, kind="stable")
+        pos = pos[order]
+        rows, refs = ([column[row] for row in order.tolist()] for column in (rows, refs))
+    spans, lengths = (np.fromiter(map(len, column), np.int64, len(pos)) for column in (refs, rows))
+    return EncodedRows(b"".join(rows), pos, spans, lengths)
 
 
 def _target_only_rows(chrom: str, kept: TargetOnlyBlock, fields: RowFormat) -> Iterator[bytes]:
