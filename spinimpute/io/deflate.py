@@ -39,7 +39,7 @@ class BgzfWriter:
         self._ahead: deque[Future[list[bytes]]] = deque()
         self._behind: deque[Future[int]] = deque()
         self._limit = 2 * threads
-        self._rest = b""
+        self._rest = bytearray()
         self._starts = array("q", [0])  # of the blocks in the file
         self.lines = 0
 
@@ -48,11 +48,13 @@ class BgzfWriter:
 
     def write(self, data: bytes) -> None:
         """Append data."""
-        data = self._rest + data
-        whole = len(data) - len(data) % _RUN
-        for start in range(0, whole, _RUN):
-            self._submit(data[start : start + _RUN])
-        self._rest = data[whole:]
+        left = memoryview(data)
+        while left:
+            part = left[: _RUN - len(self._rest)]
+            self._rest += part
+            left = left[len(part) :]
+            if len(self._rest) == _RUN:
+                self._submit()
 
     def virtual(self, places: NDArray[np.int64]) -> NDArray[np.uint64]:
         """The virtual offsets of places in what was written, once the context has ended: where their blocks
@@ -67,7 +69,7 @@ class BgzfWriter:
         try:
             with self._file, self._pool:
                 if kind is None:
-                    self._submit(self._rest)
+                    self._submit()
                     while self._ahead:
                         self._store(self._ahead.popleft().result())
                     self._store([BGZF_EOF])
@@ -76,8 +78,9 @@ class BgzfWriter:
             if self._back:
                 self._back.close()
 
-    def _submit(self, run: bytes) -> None:
-        self._ahead.append(self._pool.submit(_compress, run))
+    def _submit(self) -> None:
+        self._ahead.append(self._pool.submit(_compress, memoryview(self._rest)))
+        self._rest = bytearray()
         while len(self._ahead) > self._limit:
             self._store(self._ahead.popleft().result())
 
@@ -92,11 +95,11 @@ class BgzfWriter:
             self.lines += self._behind.popleft().result()
 
 
-def _compress(run: bytes) -> list[bytes]:
+def _compress(run: memoryview) -> list[bytes]:
     return [_block(run[start : start + _BLOCK]) for start in range(0, len(run), _BLOCK)]
 
 
-def _block(data: bytes) -> bytes:
+def _block(data: memoryview) -> bytes:
     deflator = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS)
     body = deflator.compress(data) + deflator.flush()
     size = _HEADER.size + len(body) + _TRAILER.size

@@ -139,6 +139,28 @@ def test_observed_alleles_win_over_doses() -> None:
     assert encode(block, RowFormat()).text.decode().split("\t")[-1] == "2|1:1.800,0.000\n"
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 14), min_size=1, max_size=6), st.integers(0, 99))
+def test_target_only_rows_stand_amid_the_others(positions: list[int], seed: int) -> None:
+    """Behind the panel's at the same position, in their own order; the columns tell where each line is."""
+    block = random_block([1, 0, 2, 1] * 2, seed=seed, begin=3)
+    pos = np.sort(positions)
+    sites = Sites("chr", pos, ["A" * (1 + i) for i in range(len(pos))], [("C",)] * len(pos), ["."] * len(pos))
+    both = replace(block, target_only=TargetOnlyBlock(sites, np.zeros((len(pos), 6), np.int8)))
+    rows = encode(both, RowFormat(gp=True))
+    lines = rows.text.splitlines(keepends=True)
+    assert rows.lengths.tolist() == [len(line) for line in lines]
+    columns = [line.decode().split("\t") for line in lines]
+    assert rows.pos.tolist() == [int(column[1]) for column in columns]
+    assert rows.spans.tolist() == [len(column[3]) for column in columns]
+    assert {column[0] for column in columns} == {"20"}
+    order = [(int(column[1]), "TYPED_ONLY" in column[7], len(column[3])) for column in columns]
+    assert order == sorted(order)
+    without = [line for line in lines if b"TYPED_ONLY" not in line]
+    assert b"".join(without) == encode(block, RowFormat(gp=True)).text
+    assert len(lines) == len(without) + len(pos)
+
+
 def write(
     folder: Path, out: str = "x.vcf.gz", blocks: list[ImputedBlock] | None = None, **options: Any
 ) -> OutputNames:
