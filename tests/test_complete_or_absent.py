@@ -108,14 +108,15 @@ def test_a_disk_that_is_read_only(
 def test_rows_that_do_not_reach_the_disk(
     fx_inputs: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A write that claims to be done and is not: the index then counts fewer records than were written."""
+    """A write that claims to be done and is not: fewer records are then read back than were written."""
     from typer.testing import CliRunner
 
     from spinimpute.cli import app
 
     class Forgetful(writer.BgzfWriter):
         def write(self, data: bytes) -> None:
-            super().write(data if data.startswith(b"##") else data[: data.rindex(b"\n", 0, -1) + 1])
+            is_rows = data.endswith(b"\n") and not data.startswith(b"##")
+            super().write(data[: data.rindex(b"\n", 0, -1) + 1] if is_rows else data)
 
     monkeypatch.setattr(writer, "BgzfWriter", Forgetful)
     words = [*fx_inputs, "--out", tmp_path / "out", "--model", "spin-small"]

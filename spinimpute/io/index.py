@@ -12,7 +12,8 @@ from typing import NamedTuple
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.inflate import Offset, inflate
 
-_TBI_SHIFT, _TBI_DEPTH = 14, 5
+TBI_MAGIC, CSI_MAGIC = b"TBI\x01", b"CSI\x01"
+TBI_SHIFT, TBI_DEPTH = 14, 5
 _MOST_SHIFT, _MOST_DEPTH = 30, 10  # far beyond those of any genome
 _TABIX_HEADER = 28  # bytes between a tabix index's counts and its names
 
@@ -54,6 +55,16 @@ def count_records(index: Path, contigs: Sequence[str]) -> dict[str, int] | None:
         return counts
 
 
+def first_bin(level: int) -> int:
+    """The number of the first bin of a level; each bin has eight in the next."""
+    return ((1 << 3 * level) - 1) // 7
+
+
+def summary_bin(depth: int) -> int:
+    """The number, one behind that of the last bin, of what holds counts instead of places."""
+    return first_bin(depth + 1) + 1
+
+
 @contextmanager
 def _well_formed(index: Path) -> Iterator[None]:
     """Turn what reading an index raises into a SpinImputeError that says so."""
@@ -79,10 +90,10 @@ class _Index:
     @staticmethod
     def read(path: Path, contigs: Sequence[str]) -> _Index:
         data = b"".join(inflate(path, f"index {path}"))
-        is_csi = data[:4] == b"CSI\x01"
-        if not is_csi and data[:4] != b"TBI\x01":
+        is_csi = data[:4] == CSI_MAGIC
+        if not is_csi and data[:4] != TBI_MAGIC:
             raise struct.error("not an index")
-        shift, depth = struct.unpack_from("<2i", data, 4) if is_csi else (_TBI_SHIFT, _TBI_DEPTH)
+        shift, depth = struct.unpack_from("<2i", data, 4) if is_csi else (TBI_SHIFT, TBI_DEPTH)
         if not (0 < shift <= _MOST_SHIFT and 0 <= depth <= _MOST_DEPTH):
             raise struct.error("bins of impossible sizes")
         position = 4 if not is_csi else 16 + _length(data, 12)
@@ -112,8 +123,7 @@ class _Bins(NamedTuple):
     @staticmethod
     def read(index: _Index, position: int) -> _Bins:
         data, is_csi = index.data, index.is_csi
-        # Behind the last number of a bin, one holds counts instead of places.
-        summary = ((1 << 3 * (index.depth + 1)) - 1) // 7 + 1
+        summary = summary_bin(index.depth)
         (count,) = struct.unpack_from("<i", data, position)
         position += 4
         chunks: dict[int, list[int]] = {}
@@ -153,7 +163,7 @@ def _before(bins: _Bins, window: int, depth: int) -> Offset | None:
         if level > depth:
             continue  # no bin but a summary
         every += chunks
-        place = number - ((1 << 3 * level) - 1) // 7
+        place = number - first_bin(level)
         if place + 1 << 3 * (depth - level) <= window:
             earlier += chunks
     if not every:

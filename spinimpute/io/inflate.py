@@ -21,6 +21,7 @@ _GZIP = zlib_ng.MAX_WBITS | 16
 _LARGEST = 1 << 16  # bytes that a BGZF block may hold
 # zlib-ng declares its error class as an instance.
 _FAULTS = (OSError, EOFError, struct.error, cast(type[Exception], zlib_ng.error))
+_CUT = "the last block is cut"
 _BLOCK_HEADER = 18  # bytes of a BGZF block up to the end of its size
 
 
@@ -61,6 +62,17 @@ def inflate(path: Path, where: str, threads: int = 2, offset: Offset = _BEGINNIN
         ) from error
 
 
+def inflate_whole(data: bytes) -> bytes:
+    """The content of whole BGZF blocks; OSError if they are cut or corrupt."""
+    try:
+        blocks, rest = _split(data)
+        if rest:
+            raise EOFError(_CUT)
+        return _inflate_run(blocks)
+    except _FAULTS as error:
+        raise OSError(f"corrupt blocks: {error}") from error
+
+
 def _inflate_blocks(file: BinaryIO, threads: int) -> Iterator[bytes]:
     """Decompress runs of whole BGZF blocks, a few runs ahead."""
     pool = ThreadPoolExecutor(threads)
@@ -81,19 +93,24 @@ def _inflate_blocks(file: BinaryIO, threads: int) -> Iterator[bytes]:
 def _runs(file: BinaryIO) -> Iterator[list[bytes]]:
     rest = b""
     while piece := file.read(_PIECE):
-        data, start, blocks = rest + piece, 0, []
-        while start + _BLOCK_HEADER <= len(data):
-            if not is_bgzf(data[start : start + _BLOCK_HEADER]):
-                raise OSError("no BGZF block where one must begin")
-            end = start + int(struct.unpack_from("<H", data, start + 16)[0]) + 1
-            if end > len(data):
-                break
-            blocks.append(data[start:end])
-            start = end
-        rest = data[start:]
+        blocks, rest = _split(rest + piece)
         yield from (blocks[first : first + _RUN] for first in range(0, len(blocks), _RUN))
     if rest:
-        raise EOFError("the last block is cut")
+        raise EOFError(_CUT)
+
+
+def _split(data: bytes) -> tuple[list[bytes], bytes]:
+    """The whole blocks at the beginning of data, and the rest."""
+    start, blocks = 0, []
+    while start + _BLOCK_HEADER <= len(data):
+        if not is_bgzf(data[start : start + _BLOCK_HEADER]):
+            raise OSError("no BGZF block where one must begin")
+        end = start + int(struct.unpack_from("<H", data, start + 16)[0]) + 1
+        if end > len(data):
+            break
+        blocks.append(data[start:end])
+        start = end
+    return blocks, data[start:]
 
 
 def _inflate_run(blocks: list[bytes]) -> bytes:

@@ -1,23 +1,34 @@
-"""Imputed records as lines of VCF text, spelled by a compiled loop."""
+"""Imputed records as lines of VCF text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spinimpute.dosages import DoseSums, PairSums, genotype_probabilities, most_probable
+from spinimpute.io.spelling import (
+    BOTH,
+    DIGITS,
+    FIRST,
+    GP,
+    MOST_CODE,
+    MOST_DOSE,
+    SECOND,
+    join_texts,
+    spell_numbers,
+    spell_rows,
+)
 from spinimpute.sites import Sites
 
-_TICKS = 1000  # of a dose: three decimals
+# INFO fields with their decimals, and what begins them: an AF stands before all others.
+_INFO = {"AF=": 6, ";DR2=": 4, ";ER2=": 4}
 _MOST_DIGITS = 3  # of an allele code
-_TAB, _NEWLINE, _DOT, _ZERO, _BAR = (ord(char) for char in "\t\n.0|")
-# (2001, 5) every three-decimal number of [0, 2]: looked up instead of formatted.
-_DIGITS = np.array([list(f"{tick / _TICKS:.3f}".encode()) for tick in range(2 * _TICKS + 1)], np.uint8)
+_NUMBER = 10  # characters of a number with its separator, at most
 
 
 @dataclass(frozen=True)
@@ -105,27 +116,123 @@ class RowFormat:
         return "GT:DS" + (":AP1:AP2" if self.ap else "") + (":GP" if self.gp else "")
 
 
-def encode(block: ImputedBlock, fields: RowFormat) -> bytes:
-    """Return the VCF text of a block, one line a record."""
+class EncodedRows(NamedTuple):
+    """The VCF text of records (R,), one line each: their positions, the lengths of their REFs and those of
+    their lines, line ends included.
+    """
+
+    text: bytes
+    pos: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def encode(block: ImputedBlock, fields: RowFormat) -> EncodedRows:
+    """Return the VCF text of a block."""
+    sites, diploid = block.sites, block.present[1::2]
+    columns, column_ends = _columns(sites)
+    info, info_ends = _info(block, fields.keys())
+    codes, gp, gp_record = _estimates(block, fields.gp)
+    record, *numbers = _numbers(block, fields, gp_record)
+    first = np.searchsorted(record, np.arange(len(sites) + 1))
+    per_sample = len(sites) * 2 * (1 + MOST_CODE) + len(record) * (1 + MOST_DOSE)
+    size = len(columns) + len(info) + len(diploid) * per_sample + len(sites)
+    text, ends = np.empty(size, np.uint8), np.empty(len(sites), np.int64)
+    samples = codes, first, *numbers, np.ascontiguousarray(block.dosages), gp, diploid, DIGITS
+    spell_rows(columns, column_ends, info, info_ends, *samples, text, ends)
+    spans = np.fromiter(map(len, sites.ref), np.int64, len(sites))
+    rows = EncodedRows(text[: ends[-1]].tobytes(), sites.pos, spans, np.diff(ends, prepend=0))
+    return _amid(rows, sites.chrom, block.target_only, fields) if block.target_only else rows
+
+
+def _columns(sites: Sites) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The columns before INFO, with the tab before it, and where each record's end (R,)."""
+    columns = zip(sites.pos.tolist(), sites.ids, sites.ref, sites.alts, strict=True)
+    lines = [
+        f"{sites.chrom}\t{position}\t{identifier}\t{ref}\t{','.join(alts) or '.'}\t.\tPASS\n"
+        for position, identifier, ref, alts in columns
+    ]
+    text = np.frombuffer(bytearray("".join(lines).encode()), np.uint8)
+    is_end = text == ord("\n")
+    text[is_end] = ord("\t")
+    return text, np.flatnonzero(is_end) + 1
+
+
+def _info(block: ImputedBlock, keys: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """INFO and FORMAT, and where each record's end (R,)."""
+    record, n, sums = block.record, len(block.sites), block.sums
+    is_first = np.diff(record, prepend=-1) > 0
+    er2 = np.where(block.typed[record], block.er2, np.nan)
+    texts: list[NDArray[np.uint8]] = []
+    records: list[NDArray[np.integer]] = []
+    # An AF stands before all others.
+    for begin, decimals, values in ((b"AF=", 6, sums.af), (b";DR2=", 4, sums.dr2), (b";ER2=", 4, er2)):
+        is_known = np.bincount(record, ~np.isnan(values), n) > 0
+        rows = np.flatnonzero(is_known[record])
+        texts.append(spell_numbers(begin, values[rows], decimals, is_first[rows]))
+        records.append(record[rows])
+    # What ends INFO without numbers and flag, with the flag alone, with numbers alone, with both.
+    ends = np.array([f"{end}\t{keys}".encode() for end in (".", "IMP", "", ";IMP")])
+    has_numbers = np.bincount(record, minlength=n) > 0
+    texts.append(ends[2 * has_numbers + ~block.typed].view(np.uint8).reshape(n, -1))
+    records.append(np.arange(n))
+    return join_texts(texts, records)
+
+
+def _estimates(
+    block: ImputedBlock, with_gp: bool
+) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int64]]:
+    """Allele codes (R, T), those observed where there are any; genotype probabilities (G, S) and the
+    record of each (G,), none unless asked for.
+    """
     counts = np.bincount(block.record, minlength=len(block.sites))
-    starts = np.concatenate([[0], counts.cumsum()])
-    rows = list(_prefixes(block, counts, fields))
-    for count in np.unique(counts):
-        chosen = np.flatnonzero(counts == count)
-        dosages = block.dosages[starts[chosen, None] + np.arange(count)]
-        cells = _cells(dosages, block.observed[chosen], block.present[1::2], fields)
-        for row, text in zip(chosen.tolist(), cells, strict=True):
-            rows[row] += text
-    if block.target_only:
-        rows = _merged(block.sites, rows, block.target_only, fields)
-    return b"".join(rows)
+    codes, samples = np.empty(block.observed.shape, np.int8), block.observed.shape[1] // 2
+    gp, gp_record = [np.empty((0, samples), np.float32)], [np.empty(0, np.int64)]
+    for count in np.unique(counts).tolist():
+        rows = np.flatnonzero(counts == count)
+        dosages = block.dosages[np.searchsorted(block.record, rows)[:, None] + np.arange(count)]
+        codes[rows] = most_probable(dosages)
+        if with_gp:
+            probabilities = genotype_probabilities(dosages)
+            gp.append(probabilities.reshape(-1, samples))
+            gp_record.append(np.repeat(rows, probabilities.shape[1]))
+    np.copyto(codes, block.observed, where=block.observed >= 0)
+    return codes, np.concatenate(gp), np.concatenate(gp_record)
 
 
-def _merged(sites: Sites, rows: list[bytes], kept: TargetOnlyBlock, fields: RowFormat) -> list[bytes]:
-    """The rows of both in coordinate order, the panel's first."""
-    order = np.argsort(np.concatenate([sites.pos, kept.sites.pos]), kind="stable")
-    rows = rows + list(_target_only_rows(sites.chrom, kept, fields))
-    return [rows[row] for row in order.tolist()]
+def _numbers(
+    block: ImputedBlock, fields: RowFormat, gp_record: NDArray[np.int64]
+) -> tuple[NDArray[np.integer], NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
+    """The numbers of a sample, Q in all: record, kind, row among the doses or probabilities, separator."""
+    chosen = [BOTH, *([FIRST, SECOND] if fields.ap else []), *([GP] if fields.gp else [])]
+    records, rows, n = [], [], len(block.sites)
+    for kind in chosen:
+        record = gp_record if kind == GP else block.record
+        without = np.flatnonzero(np.bincount(record, minlength=n) == 0)  # for these stands a dot
+        records.append(np.concatenate([record, without]))
+        rows.append(np.concatenate([np.arange(len(record)), np.full(len(without), -1)]))
+    kinds = np.repeat(np.array(chosen, np.uint8), list(map(len, records)))
+    order = np.argsort(np.concatenate(records), kind="stable")
+    record, kinds, row = np.concatenate(records)[order], kinds[order], np.concatenate(rows)[order]
+    goes_on = (np.diff(record, prepend=-1) == 0) & (np.diff(kinds, prepend=GP + 1) == 0)
+    return record, kinds, row, np.where(goes_on, ord(","), ord(":")).astype(np.uint8)
+
+
+def _amid(rows: EncodedRows, chrom: str, kept: TargetOnlyBlock, fields: RowFormat) -> EncodedRows:
+    """The rows and those of target-only records in coordinate order, the latter last at a position."""
+    at = np.searchsorted(rows.pos, kept.sites.pos, "right")
+    lines = list(_target_only_rows(chrom, kept, fields))
+    spans, lengths = (np.fromiter(map(len, column), np.int64) for column in (kept.sites.ref, lines))
+    parts, low = [], 0
+    for cut, line in zip(np.append(0, rows.lengths.cumsum())[at].tolist(), lines, strict=True):
+        parts += [rows.text[low:cut], line]
+        low = cut
+    return EncodedRows(
+        b"".join([*parts, rows.text[low:]]),
+        np.insert(rows.pos, at, kept.sites.pos),
+        np.insert(rows.spans, at, spans),
+        np.insert(rows.lengths, at, lengths),
+    )
 
 
 def _target_only_rows(chrom: str, kept: TargetOnlyBlock, fields: RowFormat) -> Iterator[bytes]:
@@ -144,116 +251,3 @@ def _target_only_rows(chrom: str, kept: TargetOnlyBlock, fields: RowFormat) -> I
         ]
         start = f"{chrom}\t{position}\t{identifier}\t{ref}\t{','.join(alts) or '.'}"
         yield ("\t".join([start, ".\tPASS\tTYPED_ONLY", keys, *cells]) + "\n").encode()
-
-
-def _prefixes(block: ImputedBlock, counts: NDArray[np.int64], fields: RowFormat) -> list[bytes]:
-    """The first nine columns of each record."""
-    sites, sums = block.sites, block.sums
-    af = [f"{value:.6f}" for value in sums.af.tolist()]
-    dr2 = [f"{value:.4f}" for value in sums.dr2.tolist()]
-    er2 = {v: f"{block.er2[v]:.4f}" for v in np.flatnonzero(~np.isnan(block.er2)).tolist()}
-    keys = fields.keys()
-    rows, low = [], 0
-    columns = zip(
-        sites.pos.tolist(),
-        sites.ids,
-        sites.ref,
-        sites.alts,
-        block.typed.tolist(),
-        counts.tolist(),
-        strict=True,
-    )
-    for position, identifier, ref, alts, typed, count in columns:
-        high = low + count
-        if count == 1:
-            info = f"AF={af[low]};DR2={dr2[low]}"
-        else:
-            info = f"AF={','.join(af[low:high])};DR2={','.join(dr2[low:high])}" if count else ""
-        if typed and any(v in er2 for v in range(low, high)):
-            info += f";ER2={','.join(er2.get(v, '.') for v in range(low, high))}"
-        if not typed:
-            info += ";IMP" if info else "IMP"
-        rows.append(
-            f"{sites.chrom}\t{position}\t{identifier}\t{ref}\t{','.join(alts) or '.'}"
-            f"\t.\tPASS\t{info or '.'}\t{keys}".encode()
-        )
-        low = high
-    return rows
-
-
-def _cells(
-    dosages: NDArray[np.float32],
-    observed: NDArray[np.int8],
-    diploid: NDArray[np.bool_],
-    fields: RowFormat,
-) -> Iterator[bytes]:
-    """Yield the sample columns with the line end, of records that share the number A of ALT alleles.
-
-    dosages (R, A, T), observed (R, T), diploid (S,). Haploid samples have no AP2 and no GP.
-    """
-    codes = np.where(observed >= 0, observed, most_probable(dosages))
-    first, second = dosages[:, :, 0::2], dosages[:, :, 1::2]
-    numbers = [first + second * diploid]
-    if fields.ap:
-        numbers += [first, second]
-    if fields.gp:
-        numbers.append(genotype_probabilities(dosages))
-    # A field of a record without ALT alleles has no numbers, and is a dot.
-    none = np.full((len(first), 1, first.shape[2]), np.nan, np.float32)
-    numbers = [part if part.shape[1] else none for part in numbers]
-    short = numbers[0].shape[1] * (2 if fields.ap else 1)
-    separators = b"".join(b":" + b"," * (part.shape[1] - 1) for part in numbers)
-    values = np.concatenate(numbers, axis=1)
-    width = 2 * (1 + _MOST_DIGITS) + values.shape[1] * 6
-    text = np.empty(codes.shape[0] * (values.shape[2] * width + 1), np.uint8)
-    ends = np.empty(codes.shape[0], np.int64)
-    _spell(codes, values, diploid, short, np.frombuffer(separators, np.uint8), _DIGITS, text, ends)
-    start = 0
-    for end in ends.tolist():
-        yield text[start:end].tobytes()
-        start = end
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _spell(
-    codes: NDArray[np.int8],
-    values: NDArray[np.float32],
-    diploid: NDArray[np.bool_],
-    short: int,
-    separators: NDArray[np.uint8],
-    digits: NDArray[np.uint8],
-    text: NDArray[np.uint8],
-    ends: NDArray[np.int64],
-) -> None:
-    """Write the samples of each record: genotype of codes (R, T), then values (R, L, S), each behind its
-    separator (L,); of a sample that is not diploid (S,) one code and the first `short` values.
-    """
-    at = 0
-    for r in range(codes.shape[0]):
-        for s in range(values.shape[2]):
-            for h in range(1 + diploid[s]):
-                text[at] = _BAR if h else _TAB
-                at += 1
-                code = codes[r, 2 * s + h]
-                if code > 99:
-                    text[at] = _ZERO + code // 100
-                    at += 1
-                if code > 9:
-                    text[at] = _ZERO + code // 10 % 10
-                    at += 1
-                text[at] = _ZERO + code % 10
-                at += 1
-            for i in range(values.shape[1] if diploid[s] else short):
-                text[at] = separators[i]
-                at += 1
-                if np.isnan(values[r, i, s]):
-                    text[at] = _DOT
-                    at += 1
-                    continue
-                tick = int(np.rint(values[r, i, s] * np.float32(_TICKS)))
-                for d in range(digits.shape[1]):
-                    text[at + d] = digits[tick, d]
-                at += digits.shape[1]
-        text[at] = _NEWLINE
-        at += 1
-        ends[r] = at

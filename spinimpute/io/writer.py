@@ -7,19 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pysam
 import pysam.bcftools
 from pysam.utils import SamtoolsError
 
 from spinimpute.io.deflate import BgzfWriter
 from spinimpute.io.index import count_records
+from spinimpute.io.index_writer import IndexBuilder
+from spinimpute.io.inflate import Offset, inflate
 from spinimpute.io.integrity import ends_whole
 from spinimpute.io.outputs import OutputNames, partial_name, publish, writing
 from spinimpute.io.rows import ImputedBlock, RowFormat, encode
 
 __all__ = ["DosageWriter", "ImputedBlock"]
 
-_TBI_LIMIT = (1 << 29) - (1 << 20)  # a tbi index holds no position from 2^29 on; the margin is for long REFs
 _FIELDS = """\
 ##INFO=<ID=AF,Number=A,Type=Float,Description="Estimated ALT Allele Frequencies">
 ##INFO=<ID=DR2,Number=A,Type=Float,Description="Dosage R-Squared: estimated squared correlation between \
@@ -72,15 +74,15 @@ class DosageWriter:
             self._partial.with_name(self._partial.name + ".vcf.gz") if self._is_bcf else self._partial
         )
         self._rows = 0
-        self._far = False
+        self._records = IndexBuilder()
         self._undeclared = False
+        self._head = b""
         self._file: BgzfWriter | None = None
 
     def __enter__(self) -> DosageWriter:
         try:
             with writing(self._names.vcf):
-                self._file = BgzfWriter(self._text)
-                self._file.write(self._header())
+                self._file = self._open(self._text)
         except BaseException:
             self._text.unlink(missing_ok=True)
             raise
@@ -91,12 +93,11 @@ class DosageWriter:
         assert self._file is not None
         if not len(block.sites):
             return
-        text = encode(block, self._fields)
+        rows = encode(block, self._fields)
         with writing(self._names.vcf):
-            self._file.write(text)
-        self._rows += text.count(b"\n")
-        parts = [block.sites, *([block.target_only.sites] if block.target_only else [])]
-        self._far |= max(int(part.pos[-1]) for part in parts) >= _TBI_LIMIT
+            self._file.write(rows.text)
+        self._rows += len(rows.lengths)
+        self._records.add(block.sites.chrom, rows.pos, rows.spans, rows.lengths)
         self._undeclared |= block.sites.chrom not in self._contigs
         self._contigs.setdefault(block.sites.chrom, None)
 
@@ -111,63 +112,77 @@ class DosageWriter:
                 if kind is None:
                     self._finish(index)
         finally:
-            for leftover in {
-                self._text,
-                self._partial,
-                index,
-                self._spare(".header"),
-                self._spare(".vcf.gz"),
-            }:
+            for leftover in {self._text, self._partial, index, self._whole}:
                 leftover.unlink(missing_ok=True)
 
     @property
     def _index(self) -> Path:
         """The index: names.index, unless that kind cannot hold the positions written."""
         vcf = self._names.vcf
-        return vcf.with_name(vcf.name + ".csi") if self._far else self._names.index
+        return vcf.with_name(vcf.name + ".csi") if self._records.is_csi else self._names.index
 
-    def _spare(self, suffix: str) -> Path:
-        return self._text.with_name(self._text.name + suffix)
+    @property
+    def _whole(self) -> Path:
+        """The text with a header that declares all chromosomes, until it replaces the text."""
+        return self._text.with_name(self._text.name + ".vcf.gz")
+
+    def _open(self, path: Path) -> BgzfWriter:
+        """The file with the header of what is known so far."""
+        self._head = self._header()
+        # The text that becomes BCF is read by bcftools.
+        file = BgzfWriter(path, read_back=not self._is_bcf)
+        file.write(self._head)
+        return file
 
     def _finish(self, index: Path) -> None:
         vcf = self._partial
-        loudness = pysam.set_verbosity(0)  # the error that is raised says it once
-        try:
-            if self._undeclared:
-                self._declare()
-            if self._is_bcf:
-                pysam.bcftools.view(
-                    "--no-version", "-Ob", "-o", str(vcf), str(self._text), catch_stdout=False
-                )
-                pysam.bcftools.index("-f", "-o", str(index), str(vcf), catch_stdout=False)
-            else:
-                pysam.tabix_index(str(vcf), preset="vcf", index=str(index), force=True, csi=self._far)
-        except SamtoolsError as error:
-            raise OSError("bcftools could not write it") from error
-        finally:
-            pysam.set_verbosity(loudness)
-        self._verify(vcf, index)
+        if self._undeclared:
+            self._declare()
+        found = self._convert(index) if self._is_bcf else self._index_text(index)
+        if found != self._rows:
+            raise OSError(f"{self._rows} records were written and {found} can be read back")
+        if not ends_whole(vcf):
+            raise OSError("the end of the file is missing")
         for kind in (".tbi", ".csi"):
             # An index that an earlier output left would be taken for one of this file.
             self._names.vcf.with_name(self._names.vcf.name + kind).unlink(missing_ok=True)
         publish(vcf, self._names.vcf)
         publish(index, self._index)
 
-    def _verify(self, vcf: Path, index: Path) -> None:
-        """Raise OSError unless the file on disk ends as it must and has a record for each row written.
+    def _index_text(self, index: Path) -> int:
+        """Write the index; return how many records were read back."""
+        file = self._file
+        assert file is not None
+        content = self._records.content(lambda places: file.virtual(len(self._head) + places))
+        with BgzfWriter(index) as packed:
+            packed.write(content)
+        return file.lines - self._head.count(b"\n")
 
-        Making the index has read all of it.
-        """
-        counted = count_records(index, list(self._contigs)) or {}
-        if not ends_whole(vcf) or sum(counted.values()) != self._rows:
-            raise OSError(f"{self._rows} records were written and {sum(counted.values())} can be read back")
+    def _convert(self, index: Path) -> int:
+        """Write the text as BCF, and its index; return the records in it, all of which are read for that."""
+        loudness = pysam.set_verbosity(0)  # the error that is raised says it once
+        try:
+            pysam.bcftools.view(
+                "--no-version", "-Ob", "-o", str(self._partial), str(self._text), catch_stdout=False
+            )
+            pysam.bcftools.index("-f", "-o", str(index), str(self._partial), catch_stdout=False)
+        except SamtoolsError as error:
+            raise OSError("bcftools could not write it") from error
+        finally:
+            pysam.set_verbosity(loudness)
+        return sum((count_records(index, list(self._contigs)) or {}).values())
 
     def _declare(self) -> None:
-        """Put chromosomes into the header that were not known when it was written: BCF cannot do without."""
-        header, whole = self._spare(".header"), self._spare(".vcf.gz")
-        header.write_bytes(self._header())
-        pysam.bcftools.reheader("-h", str(header), "-o", str(whole), str(self._text), catch_stdout=False)
-        whole.replace(self._text)
+        """Write the text again behind a header with chromosomes that were not known when it was begun: BCF
+        cannot do without.
+        """
+        assert self._file is not None
+        (start,) = self._file.virtual(np.array([len(self._head)])).tolist()
+        with self._open(self._whole) as file:
+            for piece in inflate(self._text, str(self._text), offset=Offset(start >> 16, start & 0xFFFF)):
+                file.write(piece)
+        self._whole.replace(self._text)
+        self._file = file
 
     def _header(self) -> bytes:
         lines = ["##fileformat=VCFv4.3", '##FILTER=<ID=PASS,Description="All filters passed">', *self._meta]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from hypothesis import strategies as st
 
 from spinimpute.dosages import DoseSums
 from spinimpute.errors import SpinImputeError
+from spinimpute.io.deflate import BgzfWriter
+from spinimpute.io.index_writer import IndexBuilder
 from spinimpute.io.inputs import read_panel
 from spinimpute.io.outputs import OutputNames
-from spinimpute.io.rows import ImputedBlock, LeftOutBlock, RowFormat, encode
+from spinimpute.io.rows import ImputedBlock, LeftOutBlock, RowFormat, TargetOnlyBlock, encode
 from spinimpute.io.writer import DosageWriter
 from spinimpute.sites import Sites
 
@@ -77,7 +81,7 @@ def slow_rows(block: ImputedBlock, ap: bool, gp: bool) -> list[str]:
 )
 def test_rows_against_slow_formatting(n_alts: list[int], samples: int, seed: int, ap: bool, gp: bool) -> None:
     block = random_block(n_alts, samples, seed)
-    assert encode(block, RowFormat(ap, gp)).decode().splitlines() == slow_rows(block, ap, gp)
+    assert encode(block, RowFormat(ap, gp)).text.decode().splitlines() == slow_rows(block, ap, gp)
 
 
 def test_row_by_hand() -> None:
@@ -86,7 +90,7 @@ def test_row_by_hand() -> None:
     observed = np.array([[0, 1, -1, -1]], np.int8)
     block = ImputedBlock(sites, sites.record(), dosages, observed, np.array([True]))
     # AF = 1.85 / 4; DR2 = (4 (1 + .0625 + .36) - 1.85^2) / (4 1.85 - 1.85^2) = 2.2675 / 3.9775
-    assert encode(block, RowFormat(ap=True, gp=True)).decode() == (
+    assert encode(block, RowFormat(ap=True, gp=True)).text.decode() == (
         "20\t7\trs7\tA\tC\t.\tPASS\tAF=0.462500;DR2=0.5701\tGT:DS:AP1:AP2:GP\t"
         "0|1:1.000:0.000:1.000:0.000,1.000,0.000\t0|1:0.850:0.250:0.600:0.300,0.550,0.150\n"
     )
@@ -100,7 +104,7 @@ def test_empirical_r2_stands_on_typed_rows() -> None:
     doses = np.array([[0.8, 0.1, 0.5, 0.9]], np.float32)
     left_out = LeftOutBlock(np.array([0]), doses, alt, observed[:1] >= 0)
     block = ImputedBlock(sites, sites.record(), dosages, observed, np.array([True, False]), left_out=left_out)
-    first, second = encode(block, RowFormat()).decode().splitlines()
+    first, second = encode(block, RowFormat()).text.decode().splitlines()
     # Of (.8, 1), (.1, 0), (.5, 1): (3 1.3 - 1.4 2)^2 / ((3 .9 - 1.4^2) (3 2 - 2^2)) = 1.21 / 1.48
     assert ";ER2=0.8176,.\t" in first
     assert "ER2" not in second
@@ -113,13 +117,13 @@ def test_haploid_row_by_hand() -> None:
     block = ImputedBlock(
         sites, sites.record(), dosages, observed, np.array([False]), haploid=np.array([True, False])
     )
-    (row,) = encode(block, RowFormat(ap=True)).decode().splitlines()
+    (row,) = encode(block, RowFormat(ap=True)).text.decode().splitlines()
     # AF of C = (.2 + .7 + .1) / 3
     assert row.split("\t")[7].startswith("AF=0.333333,0.233333;")
     assert row.split("\t")[8:] == [
         "GT:DS:AP1:AP2", "0:0.200,0.100:0.200,0.100", "1|0:0.800,0.600:0.700,0.200:0.100,0.400",
     ]  # fmt: skip
-    (row,) = encode(block, RowFormat(gp=True)).decode().splitlines()
+    (row,) = encode(block, RowFormat(gp=True)).text.decode().splitlines()
     assert row.split("\t")[9] == "0:0.200,0.100"
 
 
@@ -132,7 +136,29 @@ def test_observed_alleles_win_over_doses() -> None:
         np.array([[2, -1]], np.int8),
         np.array([True]),
     )
-    assert encode(block, RowFormat()).decode().split("\t")[-1] == "2|1:1.800,0.000\n"
+    assert encode(block, RowFormat()).text.decode().split("\t")[-1] == "2|1:1.800,0.000\n"
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 14), min_size=1, max_size=6), st.integers(0, 99))
+def test_target_only_rows_stand_amid_the_others(positions: list[int], seed: int) -> None:
+    """Behind the panel's at the same position, in their own order; the columns tell where each line is."""
+    block = random_block([1, 0, 2, 1] * 2, seed=seed, begin=3)
+    pos = np.sort(positions)
+    sites = Sites("chr", pos, ["A" * (1 + i) for i in range(len(pos))], [("C",)] * len(pos), ["."] * len(pos))
+    both = replace(block, target_only=TargetOnlyBlock(sites, np.zeros((len(pos), 6), np.int8)))
+    rows = encode(both, RowFormat(gp=True))
+    lines = rows.text.splitlines(keepends=True)
+    assert rows.lengths.tolist() == [len(line) for line in lines]
+    columns = [line.decode().split("\t") for line in lines]
+    assert rows.pos.tolist() == [int(column[1]) for column in columns]
+    assert rows.spans.tolist() == [len(column[3]) for column in columns]
+    assert {column[0] for column in columns} == {"20"}
+    order = [(int(column[1]), "TYPED_ONLY" in column[7], len(column[3])) for column in columns]
+    assert order == sorted(order)
+    without = [line for line in lines if b"TYPED_ONLY" not in line]
+    assert b"".join(without) == encode(block, RowFormat(gp=True)).text
+    assert len(lines) == len(without) + len(pos)
 
 
 def write(
@@ -144,6 +170,15 @@ def write(
         for block in blocks:
             writer.write(block)
     return names
+
+
+def kept(begin: int, count: int, samples: int = 3) -> TargetOnlyBlock:
+    """Target-only records from begin on, two at each second position, with long REFs; the target's name for
+    their chromosome is not the panel's.
+    """
+    pos = begin + np.arange(count) // 2 * 2
+    sites = Sites("chr", pos, ["AC" * 50] * count, [("A", "C")] * count, ["."] * count)
+    return TargetOnlyBlock(sites, np.arange(count * 2 * samples).reshape(count, -1).astype(np.int8) % 4 - 1)
 
 
 def bcftools(*arguments: str | Path) -> str:
@@ -164,6 +199,22 @@ class TestBcftools:
         records = subprocess.run(["bcftools", "index", "-n", names.vcf], check=True, capture_output=True)
         assert records.stdout.strip() == b"200"
         assert bcftools("view", "-H", names.vcf, "20:11-20").count("\n") == 10
+
+    def test_regions_as_by_its_own_index(self, tmp_path: Path) -> None:
+        """On two chromosomes, with target-only records amid the others and before a chromosome's first."""
+        blocks = [
+            replace(random_block([1, 2, 1] * 60, begin=begin, chrom=chrom), target_only=kept(begin, 4))
+            for chrom in ("20", "21")
+            for begin in (16_300, 40_000, 40_180)
+        ]
+        names = write(tmp_path, blocks=blocks, target_only=True)
+        copy = Path(shutil.copy(names.vcf, tmp_path / "copy.vcf.gz"))
+        bcftools("index", "-t", copy)
+        for tool in ("-n", "-s"):
+            assert bcftools("index", tool, names.vcf) == bcftools("index", tool, copy) != ""
+        for region in ("20", "21:1-16300", "21:16299-16301", "20:16380-16390", "21:40100-", "20:40179-40181"):
+            ours, theirs = (bcftools("view", "-H", "-r", region, path) for path in (names.vcf, copy))
+            assert ours == theirs != ""
 
     def test_bcf_holds_the_same_as_vcf(self, tmp_path: Path) -> None:
         query = [
@@ -242,6 +293,8 @@ def test_chromosomes_that_no_header_declared(tmp_path: Path, out: str) -> None:
             "scaffold_7": None,
         }
         assert [row.chrom for row in file] == ["20"] * 5 + ["scaffold_7"] * 5
+    with pysam.VariantFile(str(names.vcf)) as file:
+        assert [row.pos for row in file.fetch("scaffold_7", 1, 3)] == [2, 3]
     assert set(tmp_path.iterdir()) == {names.vcf, names.index}
 
 
@@ -290,6 +343,29 @@ def test_the_index_suits_the_positions(tmp_path: Path) -> None:
             assert [row.pos for row in file.fetch("20", begin - 5, begin + 5)] == [begin]
 
 
+def test_a_tail_that_is_lost_after_it_was_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(*_: object) -> bytes:
+        (partial,) = tmp_path.glob("x.vcf.gz.partial")
+        os.truncate(partial, partial.stat().st_size - 1)
+        return b""
+
+    monkeypatch.setattr(IndexBuilder, "content", lose)
+    with pytest.raises(SpinImputeError, match="found the end of the file is missing"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_are_not_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget(writer: BgzfWriter, data: bytes) -> None:
+        keep(writer, data.replace(b"\trs7\t", b"\trs7\n\t"))
+
+    keep = BgzfWriter.write
+    monkeypatch.setattr(BgzfWriter, "write", forget)
+    with pytest.raises(SpinImputeError, match="found 200 records were written and 201 can be read back"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("out", ["x.vcf.gz", "x.bcf"])
 class TestAtomic:
     def test_only_final_names_remain(self, tmp_path: Path, out: str) -> None:
@@ -330,7 +406,7 @@ class TestAtomic:
         def refuse(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(pysam, "tabix_index", refuse)
+        monkeypatch.setattr(IndexBuilder, "content", refuse)
         monkeypatch.setattr(pysam.bcftools, "index", refuse)
         with pytest.raises(SpinImputeError, match=r"output .*: the output cannot be written; found No space"):
             write(tmp_path, out)
