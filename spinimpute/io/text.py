@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_error
+from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, POSITION, Decoded, genotype_error
 from spinimpute.io.genotype_text import decode
 from spinimpute.io.inflate import Offset, inflate
-from spinimpute.io.records import GENOTYPE_RULE, MOST_POSITION, Batch, Site, check_unique_names
+from spinimpute.io.records import GENOTYPE_RULE, MOST_POSITION, Batch, check_unique_names
 
 _FIXED = 9  # columns before the first sample
 CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
-_MOST_DIGITS = 10  # of a position
-_ALTS = {base: (base,) for base in "ACGT"}  # found more quickly than made
 _LENGTH = re.compile(r"[<,]length=(\d+)")
 
 
@@ -83,16 +81,14 @@ class TextSource:
 
     def fill(self, batch: Batch) -> bool:
         """Append records until the batch is full; False once the text is exhausted."""
-        spans = np.empty((len(batch.alleles), 2), np.int64)
         while batch.room:
             if self._position == len(self._text) and not self._advance():
                 return False
-            row = len(batch.sites)
-            done = Decoded(
-                *decode(self._text, self._position, row, self._column, batch.alleles, batch.phased, spans)
-            )
-            for start, end in spans[row : done.rows].tolist():
-                batch.sites.append(self._site(start, end))
+            place = self._position, len(batch), self._column
+            names = np.empty(len(self._text), np.uint8)
+            done = Decoded(*decode(self._text, *place, batch.alleles, batch.phased, batch.pos, names))
+            columns = names[: done.names].tobytes().decode("utf-8", "replace").split("\t")
+            batch.name(*(columns[first:-1:4] for first in range(4)))
             if done.fault:
                 raise self._refusal(done)
             self._line += done.lines
@@ -123,21 +119,6 @@ class TextSource:
         self._data, self._position = data, start
         self._text = np.frombuffer(data, np.uint8, stop)
 
-    def _site(self, start: int, end: int) -> Site:
-        chrom, position, identifier, ref, alt = self._data[start:end].decode("utf-8", "replace").split("\t")
-        # Longer ones than BCF holds are no positions of a genome, and not all digits are ASCII's.
-        whole = position.isascii() and position.isdigit() and len(position) <= _MOST_DIGITS
-        if not whole or int(position) > MOST_POSITION:
-            where = self._place(start, chrom, position)
-            raise SpinImputeError(
-                f"a position must be a number up to {MOST_POSITION}",
-                where=where,
-                found=repr(position[:40]),
-                remedy="mend the row",
-            )
-        alts = _ALTS.get(alt) or (() if alt == "." else tuple(alt.split(",")))
-        return Site._make((chrom, int(position), identifier, ref, alts))
-
     def _refusal(self, done: Decoded) -> SpinImputeError:
         stop = self._data.find(b"\n", done.position)
         fields = self._data[done.position : stop].decode("utf-8", "replace").split("\t")
@@ -154,6 +135,13 @@ class TextSource:
         if done.fault == NO_GENOTYPES:
             found = f"FORMAT {fields[_FIXED - 1][:40]}"
             return SpinImputeError(GENOTYPE_RULE, where=where, found=found, remedy="GT must come first")
+        if done.fault == POSITION:
+            return SpinImputeError(
+                f"a position must be a number up to {MOST_POSITION}",
+                where=where,
+                found=repr(fields[1][:40]),
+                remedy="mend the row",
+            )
         where = f"{where} sample {self._header.samples[done.sample]}"
         return genotype_error(done, where)
 

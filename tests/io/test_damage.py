@@ -31,6 +31,10 @@ class TestBcf:
             (4, "<i", -7),  # a negative position
             (18, "<H", 900),  # more alleles than the record has room for
             (24, "<B", 0xF7),  # a length that is none
+            (24, "<B", 0xE7),  # a string that goes on into the next ones
+            (18, "<H", 0),  # no alleles
+            (25, "<B", 9),  # a tab in a string
+            (-4, "<i", -1),  # no length of the genotypes
         ],
     )
     def test_sites(self, tmp_path: Path, field: int, form: str, value: int) -> None:
