@@ -17,7 +17,7 @@ from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_err
 from spinimpute.io.genotype_binary import decode_binary
 from spinimpute.io.inflate import Offset, inflate
 from spinimpute.io.records import GENOTYPE_RULE, Batch
-from spinimpute.io.text import CONTIG, Header, sample_columns
+from spinimpute.io.text import CONTIG, Header, at_least, sample_columns
 
 _MAGIC = 5  # bytes: BCF and the version
 _LENGTHS = 8  # bytes of the two lengths that begin a record
@@ -68,17 +68,19 @@ class BinarySource:
         self._column = sample_columns(self._header.header.samples, kept)
         self._data = self._rest
         self._position = 0
+        self._names = np.empty(0, np.uint8)
 
     def fill(self, batch: Batch) -> bool:
         """Append records until the batch is full; False once the data are exhausted."""
         chroms = np.empty(len(batch.alleles), np.int32)
         data = np.frombuffer(self._data, np.uint8)
         while batch.room:
-            row, names = len(batch), np.empty(len(data), np.uint8)
+            row = len(batch)
+            self._names = at_least(self._names, len(data))
             place = self._position, row, self._header.gt, self._column
-            rows = batch.alleles, batch.phased, chroms, batch.pos, names
+            rows = batch.alleles, batch.phased, chroms, batch.pos, self._names
             done = Decoded(*decode_binary(data, *place, *rows))
-            self._name(batch, chroms[row : done.rows], names[: done.names].tobytes())
+            self._name(batch, chroms[row : done.rows], self._names[: done.names].tobytes())
             self._position = done.position
             if done.fault:
                 raise self._refusal(done, batch)

@@ -78,6 +78,7 @@ class TextSource:
         self._column = sample_columns(self._header.samples, kept)
         self._piece, self._ahead, self._stop = b"", 0, 0
         self._data, self._text, self._position = b"", np.empty(0, np.uint8), 0
+        self._names = np.empty(0, np.uint8)
 
     def fill(self, batch: Batch) -> bool:
         """Append records until the batch is full; False once the text is exhausted."""
@@ -85,9 +86,9 @@ class TextSource:
             if self._position == len(self._text) and not self._advance():
                 return False
             place = self._position, len(batch), self._column
-            names = np.empty(len(self._text), np.uint8)
-            done = Decoded(*decode(self._text, *place, batch.alleles, batch.phased, batch.pos, names))
-            columns = names[: done.names].tobytes().decode("utf-8", "replace").split("\t")
+            rows = batch.alleles, batch.phased, batch.pos, self._names
+            done = Decoded(*decode(self._text, *place, *rows))
+            columns = self._names[: done.names].tobytes().decode("utf-8", "replace").split("\t")
             batch.name(*(columns[first:-1:4] for first in range(4)))
             if done.fault:
                 raise self._refusal(done)
@@ -118,6 +119,7 @@ class TextSource:
         """Go on with the lines of data from start to stop."""
         self._data, self._position = data, start
         self._text = np.frombuffer(data, np.uint8, stop)
+        self._names = at_least(self._names, stop)
 
     def _refusal(self, done: Decoded) -> SpinImputeError:
         stop = self._data.find(b"\n", done.position)
@@ -149,6 +151,11 @@ class TextSource:
         """The file, line and site of the line at start, for a message."""
         line = self._line + self._data.count(b"\n", self._position, start)
         return f"{self._where}{f' line {line}' if self._by_line else ''} {':'.join(site)[:60]}"
+
+
+def at_least(buffer: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A buffer of at least some size: the given one if it is, as much new memory is slow."""
+    return buffer if len(buffer) >= size else np.empty(size, np.uint8)
 
 
 def sample_columns(samples: Sequence[str], kept: Collection[str]) -> NDArray[np.int64]:

@@ -47,6 +47,18 @@ class TestBcf:
         with pytest.raises(SpinImputeError, match=rf"panel {path}, record after 20:100: .* corrupt"):
             list(read_panel(path))
 
+    def test_an_alt_of_one_dot_is_none(self, tmp_path: Path) -> None:
+        """As in VCF, so that there is no code for it either."""
+        path = write_vcf(tmp_path / "x.bcf", [rec(5, "A", "T", "0|0"), rec(9, "A", "C", "0|1")])
+        data = bytearray(gzip.decompress(path.read_bytes()))
+        assert data.count(b"\x17T") == 1
+        path.write_bytes(bgzf(bytes(data).replace(b"\x17T", b"\x17.")))
+        (block,) = read_panel(path)
+        assert block.sites.alts == [(), ("C",)]
+        path.write_bytes(bgzf(bytes(data).replace(b"\x17C", b"\x17.")))
+        with pytest.raises(SpinImputeError, match="20:9 sample s0: an allele code"):
+            list(read_panel(path))
+
 
 class TestChunks:
     """Compiled code trusts what unpack_chunk returns."""
