@@ -32,6 +32,7 @@ class TestBcf:
             (18, "<H", 900),  # more alleles than the record has room for
             (24, "<B", 0xF7),  # a length that is none
             (24, "<B", 0xE7),  # a string that goes on into the next ones
+            (30, "<B", 0xE7),  # the last one goes on into the genotypes
             (18, "<H", 0),  # no alleles
             (25, "<B", 9),  # a tab in a string
             (-4, "<i", -1),  # no length of the genotypes
@@ -45,6 +46,14 @@ class TestBcf:
         struct.pack_into(form, data, second + 8 + field, value)
         path.write_bytes(bgzf(bytes(data)))
         with pytest.raises(SpinImputeError, match=rf"panel {path}, record after 20:100: .* corrupt"):
+            list(read_panel(path))
+
+    def test_a_length_is_an_integer(self, tmp_path: Path) -> None:
+        path = write_vcf(tmp_path / "x.bcf", [rec(5, "A", "C", "0|0", id="i" * 20)])
+        data = gzip.decompress(path.read_bytes())
+        assert data.count(b"\xf7\x11\x14ii") == 1
+        path.write_bytes(bgzf(data.replace(b"\xf7\x11\x14ii", b"\xf7\x17\x14ii")))
+        with pytest.raises(SpinImputeError, match="the file is corrupt"):
             list(read_panel(path))
 
     def test_an_alt_of_one_dot_is_none(self, tmp_path: Path) -> None:
