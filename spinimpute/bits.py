@@ -59,6 +59,22 @@ def n_words(n_variants: int) -> int:
     return -(-n_variants // WORD)
 
 
+def count_bits(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count the set bits of each row (V, bytes)."""
+    counts = np.empty(len(bits), np.int64)
+    _count_bits(bits, counts)  # a third of the time of NumPy's sum of few bytes
+    return counts
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count_bits(bits: NDArray[np.uint8], counts: NDArray[np.int64]) -> None:
+    for v in range(bits.shape[0]):
+        count = 0
+        for byte in range(bits.shape[1]):
+            count += popcount(np.uint64(bits[v, byte]))
+        counts[v] = count
+
+
 def pack(carries: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Pack a (V, N) matrix of 0 and 1 into (N, ceil(V / 64)) words, one haplotype a row."""
     words = np.zeros((n_words(carries.shape[0]), carries.shape[1]), np.uint64)

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.bits import masked, n_words, trailing_zeros, turn
+from spinimpute.bits import count_bits, masked, n_words, trailing_zeros, turn
 
 # A carrier takes four bytes in memory and a bit row N / 8: up to here the list is the shorter.
 _SPARSEST = 32
@@ -44,7 +44,7 @@ class VariantMarks:
     @staticmethod
     def of_bits(bits: NDArray[np.uint8], haplotypes: int) -> VariantMarks:
         """Marks that are given as (V, ceil(N / 8)), as those of common variants are kept."""
-        count = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+        count = count_bits(bits)
         rare = _SPARSEST * count <= haplotypes
         starts = np.concatenate([[0], np.where(rare, count, 0).cumsum()])
         carriers = np.empty(starts[-1], np.int32)
@@ -55,7 +55,7 @@ class VariantMarks:
     def count(self) -> NDArray[np.int64]:
         """(V,) how many haplotypes are marked."""
         count = np.diff(self.starts)
-        count[self.row >= 0] = np.bitwise_count(self.packed).sum(axis=1, dtype=np.int64)
+        count[self.row >= 0] = count_bits(self.packed)
         return count
 
     def part(self, first: int, last: int) -> VariantMarks:

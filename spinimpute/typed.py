@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from spinimpute.bits import n_words, pack, turn
+from spinimpute.bits import count_bits, n_words, pack, turn
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ class TypedWindow:
     @cached_property
     def frequency(self) -> NDArray[np.float64]:
         """(M,) frequency of allele 1 in the panel, kept away from 0 and 1 by half a haplotype."""
-        count = np.bitwise_count(self.bits).sum(axis=1, dtype=np.int64)
-        return np.asarray((count + 0.5) / (self.haplotypes + 1), np.float64)
+        return np.asarray((count_bits(self.bits) + 0.5) / (self.haplotypes + 1), np.float64)
 
     @cached_property
     def surprise(self) -> NDArray[np.float64]:

@@ -6,22 +6,21 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.decoded import MALFORMED, NO_GENOTYPES, Decoded, genotype_error
 from spinimpute.io.genotype_binary import decode_binary
 from spinimpute.io.inflate import Offset, inflate
-from spinimpute.io.records import GENOTYPE_RULE, Batch, Site
-from spinimpute.io.text import CONTIG, Header, sample_columns
+from spinimpute.io.records import GENOTYPE_RULE, Batch
+from spinimpute.io.text import CONTIG, Header, at_least, sample_columns
 
 _MAGIC = 5  # bytes: BCF and the version
 _LENGTHS = 8  # bytes of the two lengths that begin a record
-_ALLELES, _ID = 18, 24  # where a record counts its alleles and where its identifier begins
-_LONG = 15  # a length in a descriptor that says that the length follows
-_WIDTHS = {1: "<b", 2: "<h", 3: "<i"}
 _KEYED = re.compile(r"##(?:FILTER|INFO|FORMAT)=<ID=([^,>]+)")
 _NUMBER = re.compile(r",IDX=(\d+)>$")
 
@@ -69,17 +68,19 @@ class BinarySource:
         self._column = sample_columns(self._header.header.samples, kept)
         self._data = self._rest
         self._position = 0
+        self._names = np.empty(0, np.uint8)
 
     def fill(self, batch: Batch) -> bool:
         """Append records until the batch is full; False once the data are exhausted."""
-        starts = np.empty(len(batch.alleles), np.int64)
+        chroms = np.empty(len(batch.alleles), np.int32)
         data = np.frombuffer(self._data, np.uint8)
         while batch.room:
-            row = len(batch.sites)
+            row = len(batch)
+            self._names = at_least(self._names, len(data))
             place = self._position, row, self._header.gt, self._column
-            done = Decoded(*decode_binary(data, *place, batch.alleles, batch.phased, starts))
-            for start in starts[row : done.rows].tolist():
-                batch.sites.append(self._site(start, batch))
+            rows = batch.alleles, batch.phased, chroms, batch.pos, self._names
+            done = Decoded(*decode_binary(data, *place, *rows))
+            self._name(batch, chroms[row : done.rows], self._names[: done.names].tobytes())
             self._position = done.position
             if done.fault:
                 raise self._refusal(done, batch)
@@ -100,27 +101,17 @@ class BinarySource:
         self._data, self._position = rest + piece, 0
         return bool(piece)
 
-    def _site(self, start: int, batch: Batch) -> Site:
-        """The site whose shared part begins at start; SpinImputeError if that is no such part."""
-        (length,) = struct.unpack_from("<I", self._data, start - _LENGTHS)
-        shared = self._data[start : start + length]
-        try:
-            chrom, position = struct.unpack_from("<2i", shared)
-            (n_alleles,) = struct.unpack_from("<H", shared, _ALLELES)
-            texts, place = [], _ID
-            for _ in range(1 + n_alleles):
-                text, place = _text(shared, place)
-                texts.append(text)
-            identifier, ref, *alts = texts
-            if position < -1:
-                raise ValueError("a negative position")
-            site = Site(self._header.chroms[chrom], position + 1, identifier or ".", ref, tuple(alts))
-        except (LookupError, ValueError, struct.error) as error:
-            raise self._corrupt(batch) from error
-        return site
+    def _name(self, batch: Batch, numbers: NDArray[np.int32], names: bytes) -> None:
+        """Name the next records; SpinImputeError if the header lacks a chromosome."""
+        chroms = self._header.chroms
+        known = [chroms[number] for number in takewhile(chroms.__contains__, numbers.tolist())]
+        columns = names.decode("utf-8", "replace").split("\t")
+        batch.name(known, *(columns[first : 3 * len(known) : 3] for first in range(3)))
+        if len(known) < len(numbers):
+            raise self._corrupt(batch)
 
     def _corrupt(self, batch: Batch) -> SpinImputeError:
-        last = f", record after {batch.sites[-1].chrom}:{batch.sites[-1].pos}" if batch.sites else ""
+        last = ", record after {}:{}".format(*batch.last) if len(batch) else ""
         return SpinImputeError(
             "the file is corrupt", where=f"{self._where}{last}", remedy="check it with bcftools view"
         )
@@ -128,26 +119,15 @@ class BinarySource:
     def _refusal(self, done: Decoded, batch: Batch) -> SpinImputeError:
         if done.fault == MALFORMED:
             return self._corrupt(batch)
-        site = self._site(done.position + _LENGTHS, batch)
-        where = f"{self._where} {site.chrom}:{site.pos}"
+        number, pos = struct.unpack_from("<2i", self._data, done.position + _LENGTHS)
+        if number not in self._header.chroms:
+            return self._corrupt(batch)
+        where = f"{self._where} {self._header.chroms[number]}:{pos + 1}"
         if done.fault == NO_GENOTYPES:
             remedy = "drop it, e.g. with bcftools view -t ^CHROM:POS"
             return SpinImputeError(GENOTYPE_RULE, where=where, found="no GT in FORMAT", remedy=remedy)
         where = f"{where} sample {self._header.header.samples[done.sample]}"
         return genotype_error(done, where)
-
-
-def _text(data: bytes, place: int) -> tuple[str, int]:
-    """A string and the place after it; an exception if data do not hold one there."""
-    length = data[place] >> 4
-    place += 1
-    if length == _LONG:
-        form = _WIDTHS[data[place] & 15]
-        length = int(struct.unpack_from(form, data, place + 1)[0])
-        place += 1 + struct.calcsize(form)
-    if not 0 <= length <= len(data) - place:
-        raise ValueError("a string of another length")
-    return data[place : place + length].decode("utf-8", "replace"), place + length
 
 
 def _numbered(lines: Sequence[str], pattern: re.Pattern[str], implied: list[str]) -> dict[int, str]:

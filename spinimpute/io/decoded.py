@@ -13,18 +13,19 @@ from spinimpute.errors import SpinImputeError
 MOST_ALLELES = 127  # the highest allele code that int8 holds
 
 # Why decoding stopped at a row.
-OK, COLUMNS, NO_GENOTYPES, MALFORMED, POLYPLOID, OUT_OF_RANGE = range(6)
+OK, COLUMNS, NO_GENOTYPES, MALFORMED, POLYPLOID, OUT_OF_RANGE, POSITION = range(7)
 
 
 class Decoded(NamedTuple):
     """Where decoding stopped and why: rows filled in all, lines passed, the start of the next or faulty row.
 
-    sample (of the file) and code are those of a faulty genotype.
+    names counts the bytes of names that were filled; sample (of the file) and code are a faulty genotype's.
     """
 
     rows: int
     lines: int
     position: int
+    names: int
     fault: int
     sample: int
     code: int

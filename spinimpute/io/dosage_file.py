@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spinimpute.errors import SpinImputeError
 from spinimpute.io.index import usable_index
 from spinimpute.io.inputs import VariantReader, open_variants
-from spinimpute.io.records import RecordBlock, RecordOrder, Site, block_records, kept_samples
+from spinimpute.io.records import RecordBlock, RecordOrder, block_records, kept_samples
 from spinimpute.io.region import Region
 from spinimpute.io.sparse import variant_alleles
 from spinimpute.io.vcf import VariantFile
@@ -152,12 +152,13 @@ class DosageFile:
                 return
 
     def _block(self, records: list[Any], order: RecordOrder) -> DosageBlock:
-        rows = [
-            Site(record.CHROM, record.POS, record.ID or ".", record.REF, tuple(record.ALT))
-            for record in records
-        ]
-        chrom, pos, ids, refs, alts = zip(*rows, strict=True)
-        sites = Sites(chrom[0], np.array(pos, np.int64), list(refs), list(alts), list(ids))
+        sites = Sites(
+            records[0].CHROM,
+            np.array([record.POS for record in records], np.int64),
+            [record.REF for record in records],
+            [tuple(record.ALT) for record in records],
+            [record.ID or "." for record in records],
+        )
         order.check(sites)
         typed = [self.marks_typed and _is_typed(record) for record in records]
         alleles = self._alleles(records)
@@ -168,7 +169,7 @@ class DosageFile:
             calls,
             np.array([value for record in records for value in _numbers(record, self.estimate)], np.float64),
             np.array([value for record in records for value in _numbers(record, "AF")], np.float64),
-            np.repeat(np.array(typed, np.bool_), [len(each) for each in alts]),
+            np.repeat(np.array(typed, np.bool_), [len(each) for each in sites.alts]),
         )
 
     def _alleles(self, records: list[Any]) -> NDArray[np.int8]:

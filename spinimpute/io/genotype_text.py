@@ -1,4 +1,4 @@
-"""Genotypes of VCF text, decoded by a compiled loop."""
+"""Records of VCF text, decoded by a compiled loop."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from spinimpute.io.decoded import (
     OK,
     OUT_OF_RANGE,
     POLYPLOID,
+    POSITION,
     Decoded,
     byte,
 )
+from spinimpute.io.records import MOST_POSITION
 
 _TAB, _NEWLINE, _RETURN = 9, 10, 13
 _COMMA, _DOT, _ZERO, _COLON, _G, _T = (ord(char) for char in ",.0:GT")
 _PHASED, _UNPHASED = ord("|"), ord("/")
 _FIXED = 9  # columns before the first sample
-_ALT = 4  # index of the ALT column
+_POS, _ALT = 1, 4  # indices of columns
+_MOST_NUMBER = MOST_POSITION + 1  # stands for higher ones
 _MISSING, _ABSENT = -1, -2
 _NEITHER = -3
 
@@ -35,49 +38,64 @@ def decode(
     column: NDArray[np.int64],
     alleles: NDArray[np.int8],
     phased: NDArray[np.bool_],
-    spans: NDArray[np.int64],
+    pos: NDArray[np.int64],
+    names: NDArray[np.uint8],
 ) -> Decoded:
     """Decode rows of text, which ends with a line end, from position on into the arrays from row on.
 
-    column (file samples,) is the place of each sample in alleles (R, T) and phased (R, S), -1 for none;
-    spans (R, 2) receives the start of each line and the end of its ALT column.
+    column (file samples,) is the place of each sample in alleles (R, T) and phased (R, S), -1 for none; pos
+    is (R,). names, as long as text, receives the columns CHROM, ID, REF and ALT, each with its tab.
     """
-    lines = 0
+    lines, named = 0, int(np.int64(0))  # a mere 0 has its own type: what takes it would be compiled twice
     while position < len(text) and row < len(alleles):
         start = position
         if text[position] != _NEWLINE:
-            found, position, alt_end, n_alts = _fixed_columns(text, position)
+            found, position, end, n_alts, pos[row] = _fixed_columns(text, position, names, named)
             if found < _FIXED:
-                return Decoded(row, lines, start, COLUMNS, 0, 0)
+                return Decoded(row, lines, start, named, COLUMNS, 0, 0)
             if not _is_gt(text, position):
-                return Decoded(row, lines, start, NO_GENOTYPES, 0, 0)
+                return Decoded(row, lines, start, named, NO_GENOTYPES, 0, 0)
             position, fault, sample, code = _samples(
                 text, position, n_alts, column, alleles[row], phased[row]
             )
             if fault:
-                return Decoded(row, lines, start, fault, sample, code)
-            spans[row, 0], spans[row, 1] = start, alt_end
+                return Decoded(row, lines, start, named, fault, sample, code)
+            if pos[row] < 0:
+                return Decoded(row, lines, start, named, POSITION, 0, 0)
+            named = end
             row += 1
         lines += 1
         position += 1
-    return Decoded(row, lines, position, OK, 0, 0)
+    return Decoded(row, lines, position, named, OK, 0, 0)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _fixed_columns(text: NDArray[np.uint8], position: int) -> tuple[int, int, int, int]:
-    """Number of columns before the samples, start of the first sample, end of ALT, number of ALT alleles."""
-    found, alt_end, n_alts = 0, position, 1
-    while found < _FIXED and text[position] != _NEWLINE:
-        if text[position] == _TAB:
-            if found == _ALT:
-                alt_end = position
-                if text[position - 1] == _DOT and text[position - 2] == _TAB:
-                    n_alts = 0
-            found += 1
-        elif text[position] == _COMMA and found == _ALT:
-            n_alts += 1
+def _fixed_columns(
+    text: NDArray[np.uint8], position: int, names: NDArray[np.uint8], named: int
+) -> tuple[int, int, int, int, int]:
+    """Copy the names; return how many columns there are before the samples, the start of the first sample,
+    the end in names, the number of ALT alleles, and POS, negative if it is no position.
+    """
+    n_alts, pos = 1, _NEITHER
+    for column in range(_FIXED):
+        begin = position
+        while text[position] != _TAB:
+            if text[position] == _NEWLINE:
+                return column, position, named, n_alts, pos
+            position += 1
         position += 1
-    return found, position, alt_end, n_alts
+        if column == _POS:
+            pos, end = _number(text, begin)
+            pos = pos if end == position - 1 and pos <= MOST_POSITION else _NEITHER
+        elif column <= _ALT:
+            while begin < position:
+                names[named] = text[begin]
+                n_alts += int(column == _ALT and text[begin] == _COMMA)
+                begin += 1
+                named += 1
+    if names[named - 2] == _DOT and names[named - 3] == _TAB:
+        n_alts = 0
+    return _FIXED, position, named, n_alts, pos
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -170,10 +188,15 @@ def _genotype(text: NDArray[np.uint8], position: int) -> tuple[int, int, bool, i
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _allele(text: NDArray[np.uint8], position: int) -> tuple[int, int]:
     """Decode an allele code, -1 if missing, -3 if no allele; return it with the position after it."""
-    if text[position] == _DOT:
-        return _MISSING, position + 1
-    code, begin = 0, position
+    code, end = (_MISSING, position + 1) if text[position] == _DOT else _number(text, position)
+    return code, end
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _number(text: NDArray[np.uint8], position: int) -> tuple[int, int]:
+    """The number that digits from position on spell, -3 if there are none, with the position after them."""
+    number, begin = 0, position
     while _ZERO <= text[position] <= _ZERO + 9:
-        code = min(10 * code + byte(text, position) - _ZERO, 1 << 20)
+        number = min(10 * number + byte(text, position) - _ZERO, _MOST_NUMBER)
         position += 1
-    return (code if position > begin else _NEITHER), position
+    return (number if position > begin else _NEITHER), position

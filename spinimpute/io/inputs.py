@@ -221,7 +221,7 @@ def _check_panel(file: VariantReader, block: RecordBlock) -> None:
         rule = "panel genotypes must be phased"
         remedy = "phase the panel, or write | if homozygotes alone are unphased"
         refuse(~block.phased, file.where, block.sites, file.samples, rule, "/ for |", remedy)
-    if block.alleles.min() < 0 and (block.alleles == MISSING).any():
+    if block.lowest < 0 and (block.alleles == MISSING).any():
         gaps = (block.alleles.reshape(len(block.sites), -1, 2) == MISSING).any(axis=2)
         remedy = "impute or drop it first, e.g. bcftools view -g ^miss"
         refuse(

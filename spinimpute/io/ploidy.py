@@ -132,7 +132,7 @@ class PanelPloidy:
         if block.sites.chrom != self._chrom:
             self._chrom, self._haploid, self._over = block.sites.chrom, None, False
             self._diploid_before, self._alone = False, None
-        if block.alleles.min(initial=0) != ABSENT:
+        if block.lowest != ABSENT:
             self._note_diploid()
             yield block
             return

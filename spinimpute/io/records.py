@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from functools import cached_property
+from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +36,10 @@ class RecordBlock:
     phased: NDArray[np.bool_]
     haploid: NDArray[np.bool_] | None = None
 
-
-class Site(NamedTuple):
-    """One record without its genotypes."""
-
-    chrom: str
-    pos: int
-    id: str
-    ref: str
-    alts: tuple[str, ...]
+    @cached_property
+    def lowest(self) -> int:
+        """The lowest allele code, which tells what of missing and absent alleles there may be."""
+        return int(self.alleles.min(initial=0))
 
 
 class Source(Protocol):
@@ -53,46 +50,75 @@ class Source(Protocol):
 
 
 class Batch:
-    """Records as they come from a file: sites, alleles (R, T), phased (R, S), not all rows of them filled."""
+    """Records as they come from a file, column by column.
+
+    Of pos (R,), alleles (R, T) and phased (R, S) as many rows are filled as the lists have items.
+    """
 
     def __init__(self, samples: int, capacity: int) -> None:
-        self.sites: list[Site] = []
+        self.chroms: list[str] = []
+        self.ids: list[str] = []
+        self.refs: list[str] = []
+        self.alts: list[tuple[str, ...]] = []
+        self.pos = np.empty(capacity, np.int64)
         self.alleles = np.empty((capacity, 2 * samples), np.int8)
         self.phased = np.empty((capacity, samples), np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.chroms)
 
     @property
     def room(self) -> int:
         """How many more records fit."""
-        return len(self.alleles) - len(self.sites)
+        return len(self.alleles) - len(self)
+
+    @property
+    def last(self) -> tuple[str, int]:
+        """Chromosome and position of the last record."""
+        return self.chroms[-1], int(self.pos[len(self) - 1])
+
+    def name(
+        self, chroms: Sequence[str], ids: Sequence[str], refs: Sequence[str], alts: Sequence[str]
+    ) -> None:
+        """Append the texts of a file for records whose rows are filled; ALT is a dot or has commas."""
+        self.chroms += chroms
+        self.ids += ids
+        self.refs += refs
+        alleles = {alt: () if alt == "." else tuple(alt.split(",")) for alt in set(alts)}
+        self.alts += map(alleles.__getitem__, alts)
+
+    def extend(self, other: Batch, begin: int, end: int) -> None:
+        """Append the records of another batch from begin to end, for which there must be room."""
+        given, row = slice(begin, end), len(self)
+        rows = slice(row, row + end - begin)
+        self.chroms += other.chroms[given]
+        self.ids += other.ids[given]
+        self.refs += other.refs[given]
+        self.alts += other.alts[given]
+        self.pos[rows], self.alleles[rows] = other.pos[given], other.alleles[given]
+        self.phased[rows] = other.phased[given]
 
     def settled(self) -> int:
         """How many records there are before those of the last position, which may go on."""
-        rows = len(self.sites)
-        while rows and self.sites[rows - 1][:2] == self.sites[-1][:2]:
+        rows = len(self)
+        while rows and (self.chroms[rows - 1], self.pos[rows - 1]) == self.last:
             rows -= 1
         return rows
 
     def rest(self, begin: int, room: int) -> Batch:
         """A new batch with the records from begin on, and room for more."""
-        kept = len(self.sites) - begin
-        batch = Batch(self.phased.shape[1], kept + room)
-        batch.sites = self.sites[begin:]
-        batch.alleles[:kept] = self.alleles[begin : len(self.sites)]
-        batch.phased[:kept] = self.phased[begin : len(self.sites)]
+        batch = Batch(self.phased.shape[1], len(self) - begin + room)
+        batch.extend(self, begin, len(self))
         return batch
 
     def blocks(self, end: int) -> Iterator[RecordBlock]:
         """Yield the records before end as blocks of one chromosome each."""
         begin = 0
-        for row in range(1, end + 1):
-            if row == end or self.sites[row].chrom != self.sites[begin].chrom:
-                yield self._block(begin, row)
-                begin = row
-
-    def _block(self, begin: int, end: int) -> RecordBlock:
-        chrom, pos, ids, refs, alts = zip(*self.sites[begin:end], strict=True)
-        sites = Sites(chrom[0], np.array(pos, np.int64), list(refs), list(alts), list(ids))
-        return RecordBlock(sites, self.alleles[begin:end], self.phased[begin:end])
+        for chrom, run in groupby(self.chroms[:end]):
+            rows = slice(begin, begin + len(list(run)))
+            sites = Sites(chrom, self.pos[rows], self.refs[rows], self.alts[rows], self.ids[rows])
+            yield RecordBlock(sites, self.alleles[rows], self.phased[rows])
+            begin = rows.stop
 
 
 class RecordOrder:
@@ -143,7 +169,7 @@ def in_order(source: Source, where: str, samples: int, max_records: int) -> Iter
     more = True
     while more:
         more = source.fill(batch)
-        end = batch.settled() if more else len(batch.sites)
+        end = batch.settled() if more else len(batch)
         for block in batch.blocks(end):
             order.check(block.sites)
             yield block

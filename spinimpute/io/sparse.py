@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spinimpute.bits import count_bits
 from spinimpute.io.records import RecordBlock
 from spinimpute.marks import VariantMarks, invert
 from spinimpute.sites import Sites
@@ -34,7 +35,7 @@ class SparseBlock:
         one_each = np.array_equal(record, np.arange(len(block.sites)))
         marks = block.alleles.view(np.bool_) if one_each else block.alleles[record] == allele[:, None]
         bits = np.packbits(marks, axis=1, bitorder="little")
-        flip = 2 * np.bitwise_count(bits).sum(axis=1, dtype=np.int64) > n
+        flip = 2 * count_bits(bits) > n
         invert(bits, flip, n)
         return SparseBlock(block.sites, flip, VariantMarks.of_bits(bits, n), block.haploid)
 

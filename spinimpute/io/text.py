@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinimpute.errors import SpinImputeError
-from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, Decoded, genotype_error
+from spinimpute.io.decoded import COLUMNS, NO_GENOTYPES, POSITION, Decoded, genotype_error
 from spinimpute.io.genotype_text import decode
 from spinimpute.io.inflate import Offset, inflate
-from spinimpute.io.records import GENOTYPE_RULE, MOST_POSITION, Batch, Site, check_unique_names
+from spinimpute.io.records import GENOTYPE_RULE, MOST_POSITION, Batch, check_unique_names
 
 _FIXED = 9  # columns before the first sample
 CONTIG = re.compile(r"##contig=<(?:.*,)?ID=([^,>]+)")
-_MOST_DIGITS = 10  # of a position
-_ALTS = {base: (base,) for base in "ACGT"}  # found more quickly than made
 _LENGTH = re.compile(r"[<,]length=(\d+)")
 
 
@@ -80,19 +78,18 @@ class TextSource:
         self._column = sample_columns(self._header.samples, kept)
         self._piece, self._ahead, self._stop = b"", 0, 0
         self._data, self._text, self._position = b"", np.empty(0, np.uint8), 0
+        self._names = np.empty(0, np.uint8)
 
     def fill(self, batch: Batch) -> bool:
         """Append records until the batch is full; False once the text is exhausted."""
-        spans = np.empty((len(batch.alleles), 2), np.int64)
         while batch.room:
             if self._position == len(self._text) and not self._advance():
                 return False
-            row = len(batch.sites)
-            done = Decoded(
-                *decode(self._text, self._position, row, self._column, batch.alleles, batch.phased, spans)
-            )
-            for start, end in spans[row : done.rows].tolist():
-                batch.sites.append(self._site(start, end))
+            place = self._position, len(batch), self._column
+            rows = batch.alleles, batch.phased, batch.pos, self._names
+            done = Decoded(*decode(self._text, *place, *rows))
+            columns = self._names[: done.names].tobytes().decode("utf-8", "replace").split("\t")
+            batch.name(*(columns[first:-1:4] for first in range(4)))
             if done.fault:
                 raise self._refusal(done)
             self._line += done.lines
@@ -122,21 +119,7 @@ class TextSource:
         """Go on with the lines of data from start to stop."""
         self._data, self._position = data, start
         self._text = np.frombuffer(data, np.uint8, stop)
-
-    def _site(self, start: int, end: int) -> Site:
-        chrom, position, identifier, ref, alt = self._data[start:end].decode("utf-8", "replace").split("\t")
-        # Longer ones than BCF holds are no positions of a genome, and not all digits are ASCII's.
-        whole = position.isascii() and position.isdigit() and len(position) <= _MOST_DIGITS
-        if not whole or int(position) > MOST_POSITION:
-            where = self._place(start, chrom, position)
-            raise SpinImputeError(
-                f"a position must be a number up to {MOST_POSITION}",
-                where=where,
-                found=repr(position[:40]),
-                remedy="mend the row",
-            )
-        alts = _ALTS.get(alt) or (() if alt == "." else tuple(alt.split(",")))
-        return Site._make((chrom, int(position), identifier, ref, alts))
+        self._names = at_least(self._names, stop)
 
     def _refusal(self, done: Decoded) -> SpinImputeError:
         stop = self._data.find(b"\n", done.position)
@@ -154,6 +137,13 @@ class TextSource:
         if done.fault == NO_GENOTYPES:
             found = f"FORMAT {fields[_FIXED - 1][:40]}"
             return SpinImputeError(GENOTYPE_RULE, where=where, found=found, remedy="GT must come first")
+        if done.fault == POSITION:
+            return SpinImputeError(
+                f"a position must be a number up to {MOST_POSITION}",
+                where=where,
+                found=repr(fields[1][:40]),
+                remedy="mend the row",
+            )
         where = f"{where} sample {self._header.samples[done.sample]}"
         return genotype_error(done, where)
 
@@ -161,6 +151,11 @@ class TextSource:
         """The file, line and site of the line at start, for a message."""
         line = self._line + self._data.count(b"\n", self._position, start)
         return f"{self._where}{f' line {line}' if self._by_line else ''} {':'.join(site)[:60]}"
+
+
+def at_least(buffer: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A buffer of at least some size: the given one if it is, as much new memory is slow."""
+    return buffer if len(buffer) >= size else np.empty(size, np.uint8)
 
 
 def sample_columns(samples: Sequence[str], kept: Collection[str]) -> NDArray[np.int64]:

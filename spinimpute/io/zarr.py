@@ -29,7 +29,6 @@ from spinimpute.io.records import (
     MISSING,
     Batch,
     RecordBlock,
-    Site,
     check_unique_names,
     in_order,
     kept_samples,
@@ -145,54 +144,53 @@ class _ZarrSource:
     def fill(self, batch: Batch) -> bool:
         """Append records until the batch is full; False once the store is exhausted."""
         while batch.room:
-            left = len(self._piece.sites) - self._used
+            left = len(self._piece) - self._used
             if not left:
                 if self._next >= self._end:
                     return False
                 self._advance()
                 continue
-            row, n = len(batch.sites), min(batch.room, left)
-            taken = slice(self._used, self._used + n)
-            batch.sites += self._piece.sites[taken]
-            batch.alleles[row : row + n] = self._piece.alleles[taken]
-            batch.phased[row : row + n] = self._piece.phased[taken]
-            self._used += n
+            end = self._used + min(batch.room, left)
+            batch.extend(self._piece, self._used, end)
+            self._used = end
         return True
 
     def _advance(self) -> None:
         """Read up to the end of the next chunk."""
         begin, step = self._next, self._arrays.step
         end = min(self._end, (begin // step + 1) * step)
-        sites = self._sites(begin, end)
-        genotypes = self._diploid(sites, self._genotypes(begin, end))
-        if not genotypes.any() and len(sites) > 1:
-            last = f"{sites[0].chrom}:{sites[0].pos}-{sites[-1].pos}"
+        piece = self._sites(begin, end)
+        genotypes = self._diploid(piece, self._genotypes(begin, end))
+        if not genotypes.any() and len(piece) > 1:
+            last = f"{piece.chroms[0]}:{piece.pos[0]}-{piece.pos[-1]}"
             logger.warning(
                 "%s: all genotypes at %s are REF; a lost chunk of VCF Zarr reads like that",
                 self._arrays.where, last,
             )  # fmt: skip
-        piece = Batch(len(self._columns), 0)
-        piece.sites = sites
-        piece.alleles = genotypes.reshape(len(sites), -1).astype(np.int8, copy=False)
+        piece.alleles = genotypes.reshape(len(piece), -1).astype(np.int8, copy=False)
         piece.phased = self._phased(begin, end) | (genotypes[:, :, 1] == ABSENT)
         self._piece, self._used, self._next = piece, 0, end
 
-    def _sites(self, begin: int, end: int) -> list[Site]:
+    def _sites(self, begin: int, end: int) -> Batch:
+        """The records from begin to end, still without genotypes."""
+        piece = Batch(len(self._columns), 0)
         contig = self._arrays.rows("variant_contig", begin, end).tolist()
-        pos = self._arrays.rows("variant_position", begin, end).tolist()
+        piece.pos = self._arrays.rows("variant_position", begin, end)
         alleles = self._arrays.strings("variant_allele", begin, end)
         named = "variant_id" in self._arrays
-        ids = self._arrays.strings("variant_id", begin, end) if named else ["."] * len(pos)
-        sites = []
-        for number, position, name, (ref, *alts) in zip(contig, pos, ids, alleles, strict=True):
+        ids = self._arrays.strings("variant_id", begin, end) if named else ["."] * len(contig)
+        piece.ids = [name or "." for name in ids]
+        for number, (ref, *alts) in zip(contig, alleles, strict=True):
             if not 0 <= number < len(self._contigs) or not ref:
+                position = piece.pos[len(piece)]
                 found = f"contig number {number}, position {position}, REF {ref!r}"
                 raise SpinImputeError(
                     "every record needs a contig and a REF", where=self._arrays.where, found=found
                 )
-            given = tuple(alt for alt in alts if alt and alt != ".")
-            sites.append(Site(self._contigs[number], position, name or ".", ref, given))
-        return sites
+            piece.chroms.append(self._contigs[number])
+            piece.refs.append(ref)
+            piece.alts.append(tuple(alt for alt in alts if alt and alt != "."))
+        return piece
 
     def _genotypes(self, begin: int, end: int) -> NDArray[np.integer]:
         """Allele codes (R, S, P) of the samples kept, P alleles each."""
@@ -205,7 +203,7 @@ class _ZarrSource:
         phased: NDArray[np.bool_] = self._arrays.rows("call_genotype_phased", begin, end)
         return phased if self._all else phased[:, self._columns]
 
-    def _diploid(self, sites: list[Site], genotypes: NDArray[np.integer]) -> NDArray[np.integer]:
+    def _diploid(self, sites: Batch, genotypes: NDArray[np.integer]) -> NDArray[np.integer]:
         """Allele codes (R, S, 2), all of their record; the store may have room for a higher ploidy, or not
         for two.
         """
@@ -218,18 +216,20 @@ class _ZarrSource:
             unknown = (genotypes[:, :, 0] == MISSING) & (genotypes[:, :, 1] == _FILL)
             genotypes = genotypes.copy()
             genotypes[unknown, 1] = MISSING
-        most = np.array([min(len(site.alts), MOST_ALLELES) for site in sites])
+        most = np.array([min(len(alts), MOST_ALLELES) for alts in sites.alts])
         if (genotypes.max(axis=(1, 2)) > most).any():
             self._refuse(OUT_OF_RANGE, genotypes > most[:, None, None], sites, genotypes)
         return genotypes
 
     def _refuse(
-        self, kind: int, fault: NDArray[np.bool_], sites: list[Site], genotypes: NDArray[np.integer]
+        self, kind: int, fault: NDArray[np.bool_], sites: Batch, genotypes: NDArray[np.integer]
     ) -> None:
         if not fault.any():
             return
         record, sample = np.argwhere(fault)[0][:2].tolist()
-        site, column = sites[record], int(self._columns[sample])
-        done = Decoded(0, 0, 0, kind, column, int(genotypes[record, sample].max()))
-        where = f"{self._arrays.where} {site.chrom}:{site.pos} sample {self._names[column]}"
+        column = int(self._columns[sample])
+        done = Decoded(0, 0, 0, 0, kind, column, int(genotypes[record, sample].max()))
+        where = (
+            f"{self._arrays.where} {sites.chroms[record]}:{sites.pos[record]} sample {self._names[column]}"
+        )
         raise genotype_error(done, where)

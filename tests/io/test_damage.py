@@ -31,6 +31,11 @@ class TestBcf:
             (4, "<i", -7),  # a negative position
             (18, "<H", 900),  # more alleles than the record has room for
             (24, "<B", 0xF7),  # a length that is none
+            (24, "<B", 0xE7),  # a string that goes on into the next ones
+            (30, "<B", 0xE7),  # the last one goes on into the genotypes
+            (18, "<H", 0),  # no alleles
+            (25, "<B", 9),  # a tab in a string
+            (-4, "<i", -1),  # no length of the genotypes
         ],
     )
     def test_sites(self, tmp_path: Path, field: int, form: str, value: int) -> None:
@@ -41,6 +46,26 @@ class TestBcf:
         struct.pack_into(form, data, second + 8 + field, value)
         path.write_bytes(bgzf(bytes(data)))
         with pytest.raises(SpinImputeError, match=rf"panel {path}, record after 20:100: .* corrupt"):
+            list(read_panel(path))
+
+    def test_a_length_is_an_integer(self, tmp_path: Path) -> None:
+        path = write_vcf(tmp_path / "x.bcf", [rec(5, "A", "C", "0|0", id="i" * 20)])
+        data = gzip.decompress(path.read_bytes())
+        assert data.count(b"\xf7\x11\x14ii") == 1
+        path.write_bytes(bgzf(data.replace(b"\xf7\x11\x14ii", b"\xf7\x17\x14ii")))
+        with pytest.raises(SpinImputeError, match="the file is corrupt"):
+            list(read_panel(path))
+
+    def test_an_alt_of_one_dot_is_none(self, tmp_path: Path) -> None:
+        """As in VCF, so that there is no code for it either."""
+        path = write_vcf(tmp_path / "x.bcf", [rec(5, "A", "T", "0|0"), rec(9, "A", "C", "0|1")])
+        data = bytearray(gzip.decompress(path.read_bytes()))
+        assert data.count(b"\x17T") == 1
+        path.write_bytes(bgzf(bytes(data).replace(b"\x17T", b"\x17.")))
+        (block,) = read_panel(path)
+        assert block.sites.alts == [(), ("C",)]
+        path.write_bytes(bgzf(bytes(data).replace(b"\x17C", b"\x17.")))
+        with pytest.raises(SpinImputeError, match="20:9 sample s0: an allele code"):
             list(read_panel(path))
 
 

@@ -152,6 +152,32 @@ class TestReading:
             )
 
     @pytest.mark.parametrize("name", FORMATS)
+    def test_chromosomes_change_within_a_batch(self, tmp_path: Path, name: str) -> None:
+        records = [rec(p, "A", alt, "0|1", chrom=chrom, id=f"{chrom}é{p}")
+                   for chrom in ("20", "21") for p, alt in [(7, "C"), (7, "<DEL>,C"), (9, ".")]]  # fmt: skip
+        records = [
+            r if r.alt != "." else rec(r.pos, "A", ".", "0|0", chrom=r.chrom, id=r.id) for r in records
+        ]
+        for size in (1, 4, 100):
+            blocks = list(read_panel(write_vcf(tmp_path / name, records), max_records=size))
+            found = [
+                (block.sites.chrom, *site)
+                for block in blocks
+                for site in zip(
+                    block.sites.pos.tolist(),
+                    block.sites.alts,
+                    block.sites.ids,
+                    block.alleles.tolist(),
+                    strict=True,
+                )
+            ]
+            assert found == [
+                (chrom, p, alts, f"{chrom}é{p}", [0, len(alts) and 1])
+                for chrom in ("20", "21")
+                for p, alts in [(7, ("C",)), (7, ("<DEL>", "C")), (9, ())]
+            ]
+
+    @pytest.mark.parametrize("name", FORMATS)
     def test_no_line_end_and_blank_lines(self, tmp_path: Path, name: str) -> None:
         text = vcf_text([rec(5, "A", "C", "0|1"), rec(6, "A", "C", "1|1")])
         for ending in ("", "\n", "\n\n") if name != "x.bcf" else ("\n",):
@@ -335,6 +361,17 @@ class TestBadFiles:
         assert "line 8 20:x9: a position must be a number up to 2147483647; found 'x9'" in panel_refusal(
             write_text(tmp_path / "x.vcf", text)
         )
+
+    def test_a_faulty_genotype_comes_before_the_position_of_its_record(self, tmp_path: Path) -> None:
+        text = vcf_text([rec(5, "A", "C", "0|1"), rec(9, "A", "C", "0|1|1"), rec(11, "A", "C", "0|1")])
+        for position, rule in [
+            ("x9", "20:x9 sample s0: genotypes must be"),
+            ("9", "20:9 sample s0: genotypes"),
+        ]:
+            path = write_text(tmp_path / "x.vcf", text.replace("\t9\t", f"\t{position}\t"))
+            assert rule in panel_refusal(path)
+        path = write_text(tmp_path / "x.vcf", text.replace("\t5\t", "\t-5\t"))
+        assert "line 7 20:-5: a position must be a number" in panel_refusal(path)
 
     def test_malformed_genotype(self, tmp_path: Path) -> None:
         path = write_vcf(tmp_path / "x.vcf", [rec(5, "A", "C", "0|x")])
