@@ -80,7 +80,7 @@ class BinarySource:
             place = self._position, row, self._header.gt, self._column
             rows = batch.alleles, batch.phased, chroms, batch.pos, self._names
             done = Decoded(*decode_binary(data, *place, *rows))
-            self._name(batch, chroms[row : done.rows], self._names[: done.names].tobytes())
+            self._append(batch, chroms[row : done.rows], self._names[: done.names].tobytes())
             self._position = done.position
             if done.fault:
                 raise self._refusal(done, batch)
@@ -101,12 +101,12 @@ class BinarySource:
         self._data, self._position = rest + piece, 0
         return bool(piece)
 
-    def _name(self, batch: Batch, numbers: NDArray[np.int32], names: bytes) -> None:
-        """Name the next records; SpinImputeError if the header lacks a chromosome."""
+    def _append(self, batch: Batch, numbers: NDArray[np.int32], names: bytes) -> None:
+        """Append the records that are decoded; SpinImputeError if the header lacks a chromosome."""
         chroms = self._header.chroms
         known = [chroms[number] for number in takewhile(chroms.__contains__, numbers.tolist())]
         columns = names.decode("utf-8", "replace").split("\t")
-        batch.name(known, *(columns[first : 3 * len(known) : 3] for first in range(3)))
+        batch.append(known, *(columns[first : 3 * len(known) : 3] for first in range(3)))
         if len(known) < len(numbers):
             raise self._corrupt(batch)
 

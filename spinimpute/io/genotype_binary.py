@@ -46,18 +46,16 @@ def decode_binary(
     phased (R, S), -1 for none. chroms (R,) receives the number of the chromosome, pos (R,) is as in VCF, and
     names, as long as data, receives ID, REF and ALT as in VCF, each with a tab.
     """
-    first_row, named = (
-        row,
-        int(np.int64(0)),
-    )  # a mere 0 has its own type: what takes it would be compiled twice
+    first_row = row
+    named = int(np.int64(0))  # a mere 0 has its own type: what takes it would be compiled twice
     while row < len(alleles) and position + _LENGTHS <= len(data):
         shared = _integer(data, position, _INT32)
-        end = position + _LENGTHS + shared + _integer(data, position + 4, _INT32)
-        if shared < _SHARED or end < position + _LENGTHS + shared:
+        begin = position + _LENGTHS
+        end = begin + shared + _integer(data, position + 4, _INT32)
+        if shared < _SHARED or end < begin + shared:
             return Decoded(row, row - first_row, position, named, MALFORMED, 0, 0)
         if end > len(data):
             break
-        begin = position + _LENGTHS
         chroms[row], pos[row] = _integer(data, begin, _INT32), _integer(data, begin + 4, _INT32) + 1
         names_end, n_alts = _copy_names(data, begin, begin + shared, names, named)
         n_samples = byte(data, begin + 20) + 256 * byte(data, begin + 21) + 65536 * byte(data, begin + 22)

@@ -77,10 +77,10 @@ class Batch:
         """Chromosome and position of the last record."""
         return self.chroms[-1], int(self.pos[len(self) - 1])
 
-    def name(
+    def append(
         self, chroms: Sequence[str], ids: Sequence[str], refs: Sequence[str], alts: Sequence[str]
     ) -> None:
-        """Append the texts of a file for records whose rows are filled; ALT is a dot or has commas."""
+        """Append records whose rows are filled, by the text of their columns."""
         self.chroms += chroms
         self.ids += ids
         self.refs += refs

@@ -89,7 +89,7 @@ class TextSource:
             rows = batch.alleles, batch.phased, batch.pos, self._names
             done = Decoded(*decode(self._text, *place, *rows))
             columns = self._names[: done.names].tobytes().decode("utf-8", "replace").split("\t")
-            batch.name(*(columns[first:-1:4] for first in range(4)))
+            batch.append(*(columns[first:-1:4] for first in range(4)))
             if done.fault:
                 raise self._refusal(done)
             self._line += done.lines
