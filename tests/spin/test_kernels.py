@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numba import njit
 
 from spinimpute.spin import kernels
 
@@ -36,3 +39,24 @@ def test_softmax_over_haplotypes(n: int) -> None:
     powers = np.exp(scores.astype(float) - scores.max(axis=1, keepdims=True))
     kernels.softmax(scores)
     np.testing.assert_allclose(scores, powers / powers.sum(axis=1, keepdims=True), rtol=1e-5, atol=1e-30)
+
+
+@pytest.mark.parametrize("n", [3, kernels.GROUP, kernels.GROUP + 9])
+@pytest.mark.parametrize("anchors", [5, kernels.GROUP])
+def test_blocks_turned_in_and_out(n: int, anchors: int) -> None:
+    @njit  # type: ignore[untyped-decorator]
+    def run(rows: Any, places: Any, block: Any, out: Any, first: int, end: int) -> None:
+        for k in range(block.shape[1]):
+            kernels.turn_in(rows, places, k * block.shape[0], block, k)
+        kernels.turn_out(block, first, end, out)
+
+    rng, n_context = np.random.default_rng(6), 4
+    given = rng.random((anchors, n_context, n), np.float32)
+    places = np.minimum(np.arange(kernels.GROUP), anchors - 1) * n_context * n
+    block = np.zeros((n, n_context, kernels.GROUP), np.float32)
+    out = np.zeros((anchors + 3, n_context, n), np.float32)
+    run(given.ravel(), places, block, out.reshape(-1), 2, 2 + anchors)
+    np.testing.assert_array_equal(block[:, :, :anchors], given.transpose(2, 1, 0))
+    np.testing.assert_array_equal(out[2 : 2 + anchors], given)
+    assert not out[:2].any()
+    assert not out[2 + anchors :].any()
