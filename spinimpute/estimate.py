@@ -28,17 +28,18 @@ class Coefficients:
     compress better.
     """
 
-    # Fitted to medians of three runs on two quiet cores (benchmarks/speed/README.md); base and batch_token so
-    # that hardly a run takes more memory than is said, as --memory relies on it. Alleles of BCF and VCF
-    # Zarr: CPU time of reading, in benchmarks/speed/panel_formats.md. Output: earlier runs of other cohorts.
+    # Times fitted to runs on two quiet cores (benchmarks/speed/README.md), memory to earlier ones; base and
+    # batch_token so that hardly a run takes more memory than is said, as --memory relies on it. Alleles of
+    # BCF and VCF Zarr: CPU time of reading, in benchmarks/speed/panel_formats.md. Output: earlier runs of
+    # other cohorts.
     start: float = 2.3
-    text_allele: float = 1.7e-9
+    text_allele: float = 1.0e-9
     binary_allele: float = 0.6e-9
-    prepared_allele: float = 0.13e-9
+    prepared_allele: float = 0.11e-9
     zarr_allele: float = 3.9e-9
-    token: float = 2.1e-6
-    ordered_allele: float = 4.5e-9
-    written_genotype: float = 56e-9
+    token: float = 1.3e-6
+    ordered_allele: float = 4.3e-9
+    written_genotype: float = 45e-9
     base: float = 365.0
     packed_bit: float = 0.025
     dose: float = 0.67
