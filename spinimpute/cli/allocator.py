@@ -6,8 +6,9 @@ import ctypes
 
 # Numbers that glibc's malloc.h gives these settings.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-# Arrays up to this size are kept, and as much in all as there may be.
-_LARGEST, _MOST = 64 << 20, (1 << 31) - 1
+# Arrays up to this size are kept, but no more than so much at the end of an arena: larger ones are few, and
+# their places would hardly fit what comes next.
+_LARGEST, _MOST = 8 << 20, 32 << 20
 _ARENAS = 2
 
 
