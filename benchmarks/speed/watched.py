@@ -176,8 +176,7 @@ def _count_flops(spin: Spin, watch: _Watch) -> float:
     for name, given in watch.examples.items():
         device = next(spin.parameters()).device
         if isinstance(given, SpinInput):
-            few = SpinInput(*(array[:2] for array in given))
-            tensors = _network_tensors(few, watch.example_window)
+            tensors = [tensor[:2] for tensor in _network_tensors(given, watch.example_window)]
         else:
             tensors = [torch.from_numpy(np.array(array[:2])) for array in given]
         with FlopCounterMode(display=False) as counter:
