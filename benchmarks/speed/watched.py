@@ -23,7 +23,7 @@ from spinimpute.spin.accelerated import AcceleratedSpin
 from spinimpute.spin.checkpoint import LoadedModel
 from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
 from spinimpute.spin.model import Spin
-from spinimpute.spin.near_sites import choose_sites, match_signs, to_signed
+from spinimpute.spin.near_sites import to_signed, unpack
 from spinimpute.spin.network import Network, WindowNetwork, start_network
 from spinimpute.windows import Window
 
@@ -192,8 +192,7 @@ def _network_tensors(given: SpinInput, window: WindowInput | None) -> list[torch
         torch.from_numpy(to_signed(words)) for words in (given.differs, given.known, given.carried)
     )
     sites, task = (torch.from_numpy(array) for array in window)
-    match = match_signs(differs, known, sites.shape[1])
-    chosen = choose_sites(sites, known, carried)
+    match, chosen = unpack(sites, differs, known, carried)
     tasks = task.expand(len(given.previous), -1, -1)
     neighbours = [torch.from_numpy(places) for places in (given.previous, given.following)]
     return [torch.from_numpy(given.measures), match, chosen, tasks, *neighbours]

@@ -23,7 +23,7 @@ from spinimpute.spin.config import SpinConfig
 from spinimpute.spin.device import BATCH_TOKENS, CUDA, kind_of
 from spinimpute.spin.inputs import QueryInput, SpinInput, WindowInput
 from spinimpute.spin.model import Spin, entropy
-from spinimpute.spin.near_sites import choose_sites, match_signs, to_signed
+from spinimpute.spin.near_sites import to_signed, unpack
 
 # Queries of a batch are filled up to a multiple of this.
 QUERY_ROWS = 1 << 15
@@ -91,8 +91,7 @@ class AcceleratedWindow:
         arrays: list[NDArray[Any]] = [given.measures, *words, given.previous, given.following]
         with self.network.lane() as lane:
             measures, differs, known, carried, *neighbours = (lane.send(array, rows) for array in arrays)
-            match = match_signs(differs, known, self.sites.shape[1])
-            sites = choose_sites(self.sites, known, carried)
+            match, sites = unpack(self.sites, differs, known, carried)
             task = self.task.expand(rows, -1, -1)
             weights: Tensor = self.network.spin(measures, match, sites, task, *neighbours)
             return lane.fetch(weights[:n]), lane.fetch(entropy(weights)[:n])

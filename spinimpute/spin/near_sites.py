@@ -17,20 +17,18 @@ def to_signed(words: NDArray[np.uint32]) -> NDArray[np.int32]:
     return words.view(np.int32)
 
 
-def match_signs(differs: Tensor, known: Tensor, count: int) -> Tensor:
-    """Return (B, A, K, S) int8, for S = count, from the bits of differs (B, A, K) and known (B, A): 1 match,
-    -1 mismatch, 0 unknown.
-    """
-    return (1 - 2 * _bits(differs, count)) * _bits(known, count).unsqueeze(-2)
+def unpack(sites: Tensor, differs: Tensor, known: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:
+    """Return match (B, A, K, S) int8, 1 match, -1 mismatch, 0 unknown, and the sites (B, A, S, C) of the
+    alleles that targets carry, zeros where they are not known.
 
-
-def choose_sites(sites: Tensor, known: Tensor, carried: Tensor) -> Tensor:
-    """Return (B, A, S, C): of sites (A, S, 2, C) or (B, A, S, 2, C) those of the alleles that targets carry
-    (B, A), zeros where they are not known (B, A).
+    sites (A, S, 2, C) or (B, A, S, 2, C) are those of either allele; differs (B, A, K), known and carried
+    (B, A) hold a bit for each.
     """
     count = sites.shape[-3]
-    chosen = torch.where(_bits(carried, count).unsqueeze(-1) > 0, sites[..., 1, :], sites[..., 0, :])
-    return chosen * _bits(known, count).unsqueeze(-1)
+    seen, alt = _bits(known, count), _bits(carried, count)
+    match = (1 - 2 * _bits(differs, count)) * seen.unsqueeze(-2)
+    chosen = torch.where(alt.unsqueeze(-1) > 0, sites[..., 1, :], sites[..., 0, :])
+    return match, chosen * seen.unsqueeze(-1)
 
 
 def _bits(words: Tensor, count: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spinimpute.spin.near_sites import choose_sites, match_signs, to_signed
+from spinimpute.spin.near_sites import to_signed, unpack
 from spinimpute.training.pseudo_targets import Draw
 
 
@@ -100,7 +100,7 @@ def sample_batch(draw: Draw, rng: np.random.Generator, stretches: int, length: i
     columns = [torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)]
     sites, task, measures, differs, known, carried, previous, following = columns
     previous[:, 0], following[:, -1] = -1, -1
-    match = match_signs(differs, known, sites.shape[2])
-    inputs = measures, match, choose_sites(sites, known, carried), task, previous, following
+    match, chosen = unpack(sites, differs, known, carried)
+    inputs = measures, match, chosen, task, previous, following
     answers = {name: torch.from_numpy(array) for name, array in vars(out).items()}
     return Batch(*inputs, **answers)
