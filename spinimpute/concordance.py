@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spinimpute.marks import HaplotypeMarks, list_carried, skip_before
+from spinimpute.marks import HaplotypeMarks, list_carried
 from spinimpute.retrieval import Anchors, PanelOrders, measure_match, run_score
 from spinimpute.typed import TypedWindow
 
@@ -89,10 +89,7 @@ def _add_carried(
     common variants; append to touched (V,) those whose cell was 0 and return how many there are. carried (V,)
     is room.
     """
-    # The same haplotype may be looked at here once more.
-    at = skip_before(marks.rare, reached[haplotype], marks.starts[haplotype + 1], bounds[0])
-    reached[haplotype] = at
-    _, m = list_carried(marks, haplotype, at, bounds[0], bounds[1], common[0], common[1], carried)
+    reached[haplotype], m = list_carried(marks, haplotype, reached[haplotype], bounds, common, carried)
     for v in carried[:m]:
         touched[n] = v
         n += cell[v] == 0

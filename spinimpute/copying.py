@@ -8,7 +8,6 @@ its carriers. Who is known at both anchors is looked at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -27,8 +26,7 @@ LEAST_DOSE = np.float32(1e-3)
 _CARRIED, _DOSED = np.uint8(1), np.uint8(2)
 
 
-@dataclass(frozen=True)
-class Queries:
+class Queries(NamedTuple):
     """Variants that somebody in the context or a chain carries: target (Q,), variant (Q,), and frequency (Q,
     H), chain (Q, P), entropy (Q, H), query (Q, D) as `Calibration.forward` takes them.
 
@@ -45,20 +43,7 @@ class Queries:
     @staticmethod
     def join(parts: Sequence[Queries]) -> Queries:
         """Those of several lots of targets."""
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*(vars(each).values() for each in parts), strict=True)
-        return Queries(*(np.concatenate(column) for column in columns))
-
-
-class _Rows(NamedTuple):
-    """Room for the queries of one target, as `Queries` has them."""
-
-    variant: NDArray[np.int32]
-    frequency: NDArray[np.float32]
-    chain: NDArray[np.float32]
-    entropy: NDArray[np.float32]
-    query: NDArray[np.float32]
+        return parts[0] if len(parts) == 1 else Queries._make(map(np.concatenate, zip(*parts, strict=True)))
 
 
 @part  # type: ignore[untyped-decorator]
@@ -104,7 +89,7 @@ def _copy_segment(
 
     Its two anchors are at the places left and right of the chains' states, before and after (K, H) are the
     weights of their contexts, and here and there (S,) the states' places in these. Segments come one after
-    the other: reached (S,) is how far each list of rare variants was read. carried (V,) is room.
+    the other: reached (S,) is how far each list of rare variants was passed. carried (V,) is room.
     """
     begin, heads = bounds[0], frequency.shape[1]
     told, doses = np.zeros((2, heads), np.float32), np.zeros((2, QUAD), np.float32)
@@ -113,9 +98,7 @@ def _copy_segment(
         counts = weighs[left, s] != 0 or weighs[right, s] != 0
         if not (known or counts):
             continue
-        reached[s], n = list_carried(
-            marks, pool[s], reached[s], begin, bounds[1], common[0], common[1], carried
-        )
+        reached[s], n = list_carried(marks, pool[s], reached[s], bounds, common, carried)
         if known:
             _take(before, here[s], told[0])
             _take(after, there[s], told[1])
@@ -137,17 +120,17 @@ def _copy_segment(
 def _ask(
     asked: NDArray[np.uint8], frequency: NDArray[np.float32], dose: NDArray[np.float32],
     entropy: NDArray[np.float32], a: int, b: int, share: NDArray[np.float32], about: NDArray[np.float32],
-    bounds: NDArray[np.int64], row: int, rows: _Rows,
+    bounds: NDArray[np.int64], t: int, row: int, rows: Queries,
 ) -> int:  # fmt: skip
     """Fill rows from `row` on with the variants of a segment, within bounds (2,) and between anchors a and b,
-    that are asked about; clear the sums and return the next free row.
+    that target t is asked about; clear the sums and return the next free row.
     """
     for v in range(bounds[0], bounds[1]):
         i = v - bounds[0]
         if asked[i] == 0:
             continue
         if asked[i] & _CARRIED or any_above(dose, i * QUAD, LEAST_DOSE):
-            rows.variant[row] = v
+            rows.target[row], rows.variant[row] = t, v
             for h in range(rows.frequency.shape[1]):
                 rows.frequency[row, h] = frequency[i, h]
             part_of_b = share[v]
@@ -170,9 +153,9 @@ def _ask(
 def _copy(
     marks: HaplotypeMarks, blocks: Blocks, states: States, weights: NDArray[np.float32],
     entropy: NDArray[np.float32], start: NDArray[np.int64], common: NDArray[np.int64],
-    share: NDArray[np.float32], about: NDArray[np.float32], rows: _Rows,
+    share: NDArray[np.float32], about: NDArray[np.float32], t: int, rows: Queries,
 ) -> int:  # fmt: skip
-    """Fill the rows of one target with weights (A, K, H) and entropy (A, H), and return how many.
+    """Fill the rows of target t with weights (A, K, H) and entropy (A, H), and return how many.
 
     Segments have bounds start (J + 1,) among all and common (J + 1,) among common variants. The first and the
     last one have one anchor, the others are between two.
@@ -202,7 +185,7 @@ def _copy(
                     share, start[j : j + 2], common[j : j + 2], reached, carried, frequency, dose, asked,
                 )  # fmt: skip
                 bounds = start[j : j + 2]
-                row = _ask(asked, frequency, dose, entropy, left, right, share, about, bounds, row, rows)
+                row = _ask(asked, frequency, dose, entropy, left, right, share, about, bounds, t, row, rows)
     return row
 
 
@@ -238,21 +221,14 @@ def _ask_target(
     states: States,
 ) -> Queries:
     n_variants, n_heads = len(segments.share), entropy.shape[1]
-    # Only those pages of the room become memory that are filled.
     n_chains, n_about = len(states.probability), segments.query.shape[1]
-    rows = _Rows(
-        np.empty(n_variants, np.int32),
+    # Only those pages of the room become memory that are filled.
+    room = Queries(
+        *np.empty((2, n_variants), np.int32),
         *(np.empty((n_variants, width), np.float32) for width in (n_heads, n_chains, n_heads, n_about)),
     )
     n = _copy(
         marks, blocks, states, weights, entropy,
-        segments.start, common, segments.share, segments.query, rows,
+        segments.start, common, segments.share, segments.query, t, room,
     )  # fmt: skip
-    return Queries(
-        np.full(n, t, np.int32),
-        rows.variant[:n],
-        rows.frequency[:n],
-        rows.chain[:n],
-        rows.entropy[:n],
-        rows.query[:n],
-    )
+    return Queries._make(column[:n] for column in room)

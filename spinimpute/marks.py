@@ -224,31 +224,29 @@ def skip_far(rare: NDArray[np.int32], at: int, end: int, variant: int) -> int:
 def list_carried(
     marks: HaplotypeMarks,
     haplotype: int,
-    at: int,
-    begin: int,
-    end: int,
-    common_begin: int,
-    common_end: int,
+    reached: int,
+    bounds: NDArray[np.int64],
+    common: NDArray[np.int64],
     carried: NDArray[np.int32],
 ) -> tuple[int, int]:
-    """List the variants from begin to end, and among common ones from common_begin to common_end, at which a
-    haplotype is marked, rare ones first.
+    """List the variants within bounds (2,), given among all and among common ones, at which a haplotype is
+    marked, rare ones first.
 
-    `at` is a place in its list of rare variants, not beyond begin; return the place of end, and how many are
-    listed.
+    `reached` is a place in its list of rare variants, not beyond the bounds' first; return the place of that,
+    and how many are listed.
     """
     rare, n, last = marks.rare, 0, marks.starts[haplotype + 1]
-    while at < last and rare[at] < begin:
-        at += 1
-    while at < last and rare[at] < end:
+    first = skip_before(rare, reached, last, bounds[0])
+    at = first
+    while at < last and rare[at] < bounds[1]:
         carried[n] = rare[at]
         n += 1
         at += 1
-    if common_begin < common_end:
-        for w in range(common_begin >> 6, ((common_end - 1) >> 6) + 1):
-            word = masked(marks.words[haplotype, w], w, common_begin, common_end)
+    if common[0] < common[1]:
+        for w in range(common[0] >> 6, ((common[1] - 1) >> 6) + 1):
+            word = masked(marks.words[haplotype, w], w, common[0], common[1])
             while word != 0:
                 carried[n] = marks.common[(w << 6) + trailing_zeros(word)]
                 n += 1
                 word &= word - np.uint64(1)
-    return at, n
+    return first, n
